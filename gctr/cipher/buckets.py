@@ -1,0 +1,244 @@
+"""Bucket groups of GCTR: from seed and size to the buckets of any byte range.
+
+A group is `group_size` units cut into `buckets` runs of random, positive length. Every group is computed
+from its own Philox counter block, so the buckets of any range are found without the ones before.
+
+Generator: Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011); sampling:
+Floyd (Bentley & Floyd, CACM 30, 1987). Oracle: `numpy.random.Philox`, in tests/reference.py.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from gctr.cipher._buffers import as_secret
+
+BLOCK = 16  # bytes of an AES block
+MAX_GROUP_SIZE = 1 << 16
+
+
+@dataclass(frozen=True)
+class GctrParams:
+    """Readings of the paper's section 4; the defaults are GCTR-AES version 1.
+
+    Parameters
+    ----------
+    unit : {"block", "byte"}
+        What a bucket's size counts: AES blocks of 16 bytes, or bytes. Only blocks save AES calls.
+    vector : {"bucket", "group"}
+        What one encryption vector serves: a bucket, or a whole group (by the id of its first bucket).
+    group_size : int
+        Units a group, 1 to 65536.
+    buckets : int
+        Buckets a group, 1 to `group_size`. With ``buckets == group_size`` every bucket is one block and the
+        mode is AES-CTR from counter block `sid`; with ``buckets == 1`` a group is one repeated vector.
+
+    Raises
+    ------
+    ValueError
+        If a field is outside these limits.
+    """
+
+    unit: Literal["block", "byte"] = "block"
+    vector: Literal["bucket", "group"] = "bucket"
+    group_size: int = 100
+    buckets: int = 5
+
+    def __post_init__(self) -> None:
+        if self.unit not in ("block", "byte"):
+            raise ValueError(f"unit must be 'block' or 'byte', not {self.unit!r}")
+        if self.vector not in ("bucket", "group"):
+            raise ValueError(f"vector must be 'bucket' or 'group', not {self.vector!r}")
+        if not 1 <= self.group_size <= MAX_GROUP_SIZE:
+            raise ValueError(f"group_size must be 1 to {MAX_GROUP_SIZE}, not {self.group_size}")
+        if not 1 <= self.buckets <= self.group_size:
+            raise ValueError(f"buckets must be 1 to group_size ({self.group_size}), not {self.buckets}")
+
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of one unit: 16 or 1."""
+        return BLOCK if self.unit == "block" else 1
+
+    @property
+    def group_bytes(self) -> int:
+        """Bytes of one whole group; 1600 at the defaults."""
+        return self.group_size * self.unit_bytes
+
+
+VERSION_1 = GctrParams()
+
+
+@dataclass(frozen=True)
+class BucketLayout:
+    """The buckets that touch a byte range.
+
+    Attributes
+    ----------
+    sid : int
+        Initial bucket id, 128 bits.
+    size : int
+        Bytes of the whole data (`ds`).
+    params : GctrParams
+    index : (n,) uint64
+        Number of each bucket, counted from 0 over the whole data.
+    starts, lengths : (n,) uint64
+        First byte and bytes of each bucket; the last bucket is cut at `size`.
+    """
+
+    sid: int
+    size: int
+    params: GctrParams
+    index: NDArray[np.uint64]
+    starts: NDArray[np.uint64]
+    lengths: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def ids(self) -> NDArray[np.uint8]:
+        """Bucket ids, (n, 16) uint8, big-endian: `sid + index` modulo 2**128."""
+        packed = b"".join(((self.sid + int(b)) % (1 << 128)).to_bytes(16, "big") for b in self.index)
+        return np.frombuffer(packed, np.uint8).reshape(-1, BLOCK)
+
+    @property
+    def sealed_range(self) -> tuple[int, int]:
+        """First byte and end of these buckets in what `bucket_gcm_seal` returns, a 16-byte tag a bucket."""
+        if not len(self):
+            return 0, 0
+        first, last = int(self.index[0]), int(self.index[-1])
+        return int(self.starts[0]) + BLOCK * first, int(self.starts[-1] + self.lengths[-1]) + BLOCK * (
+            last + 1
+        )
+
+
+def initial_bucket_id(seed: bytes, size: int) -> int:
+    """Return `sid`, the first 128 bits of SHA-256 over the big-endian 128-bit number ``seed XOR size``.
+
+    Parameters
+    ----------
+    seed : bytes-like, 16 bytes
+    size : int
+        Bytes of the whole data, 1 <= size < 2**64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is not 16 bytes or the size is out of range.
+    """
+    if not 1 <= size < 1 << 64:
+        raise ValueError(f"size must be 1 to 2**64 - 1 bytes, not {size}")
+    mixed = int.from_bytes(as_secret(seed, "seed", (16,)), "big") ^ size
+    return int.from_bytes(hashlib.sha256(mixed.to_bytes(16, "big")).digest()[:16], "big")
+
+
+def bucket_layout(
+    seed: bytes, size: int, params: GctrParams = VERSION_1, *, start: int = 0, stop: int | None = None
+) -> BucketLayout:
+    """Return the buckets that touch bytes `start` to `stop` of data of `size` bytes.
+
+    Cost and memory grow with the range, not with `size`.
+
+    Parameters
+    ----------
+    seed : bytes-like, 16 bytes
+    size : int
+        Bytes of the whole data, 1 <= size < 2**64.
+    params : GctrParams
+    start, stop : int
+        Byte range, `stop` exclusive and by default `size`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is not 16 bytes, or the size or the range is out of bounds.
+    """
+    sid = initial_bucket_id(seed, size)
+    stop = size if stop is None else stop
+    if not 0 <= start <= stop <= size:
+        raise ValueError(f"the range {start}:{stop} does not lie inside 0:{size}")
+    first, n_groups = groups_of_range(start, stop, params)
+    ends = np.empty((n_groups, params.buckets), np.uint32)
+    _bucket_ends(*split128(sid), np.uint64(first), params.group_size, ends)
+    bounds = np.zeros(ends.size + 1, np.uint64)
+    bounds[1:] = (ends.astype(np.uint64) * np.uint64(params.unit_bytes)).ravel()
+    bounds[1:] += np.repeat(np.arange(n_groups, dtype=np.uint64), params.buckets) * np.uint64(
+        params.group_bytes
+    )
+    base = first * params.group_bytes
+    touched = (bounds[1:] > start - base) & (bounds[:-1] < stop - base)
+    starts, cut = bounds[:-1][touched], np.minimum(bounds[1:][touched], np.uint64(size - base))
+    index = np.flatnonzero(touched).astype(np.uint64) + np.uint64(first * params.buckets)
+    return BucketLayout(sid, size, params, index, starts + np.uint64(base), cut - starts)
+
+
+def groups_of_range(start: int, stop: int, params: GctrParams) -> tuple[int, int]:
+    """Return the first group and the number of groups that bytes `start` to `stop` touch."""
+    if stop <= start:
+        return start // params.group_bytes, 0
+    first = start // params.group_bytes
+    return first, (stop - 1) // params.group_bytes - first + 1
+
+
+def split128(value: int) -> tuple[np.uint64, np.uint64]:
+    """Return the upper and the lower 64 bits of a 128-bit number."""
+    return np.uint64(value >> 64), np.uint64(value & 0xFFFFFFFFFFFFFFFF)
+
+
+@intrinsic
+def _mulhi(typingctx, a, b):
+    """Upper 64 bits of the 128-bit product of two uint64."""
+    from llvmlite import ir
+
+    def codegen(context, builder, signature, args):
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
+        return builder.trunc(builder.lshr(product, wide(64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
+@njit(cache=True)
+def philox4x64(k0, k1, c0, c1):
+    """Philox4x64-10 of counter (c0, c1, 0, 0) under key (k0, k1); four uint64."""
+    c2, c3 = np.uint64(0), np.uint64(0)
+    for _ in range(10):
+        hi0, lo0 = _mulhi(np.uint64(0xD2E7470EE14C6C93), c0), np.uint64(0xD2E7470EE14C6C93) * c0
+        hi1, lo1 = _mulhi(np.uint64(0xCA5A826395121157), c2), np.uint64(0xCA5A826395121157) * c2
+        c0, c1, c2, c3 = hi1 ^ c1 ^ k0, lo1, hi0 ^ c3 ^ k1, lo0
+        k0 += np.uint64(0x9E3779B97F4A7C15)
+        k1 += np.uint64(0xBB67AE8584CAA73B)
+    return c0, c1, c2, c3
+
+
+@njit(cache=True)
+def group_ends(k0, k1, group, group_size, marks, ends):
+    """Write where the buckets of one group end, in units, into `ends`; `marks` is all-zero scratch."""
+    n_cuts = ends.size - 1
+    words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
+    for k in range(n_cuts):
+        if k % 4 == 0:
+            words = philox4x64(k0, k1, group, np.uint64(k // 4))
+        limit = np.uint64(group_size - n_cuts + k)
+        cut = _mulhi(words[k % 4], limit) + np.uint64(1)
+        marks[limit if marks[cut] else cut] = True
+    found = 0
+    for unit in range(1, group_size):
+        if marks[unit]:
+            marks[unit] = False
+            ends[found] = unit
+            found += 1
+    ends[n_cuts] = group_size
+
+
+@njit(cache=True, nogil=True)
+def _bucket_ends(k0, k1, first, group_size, ends):
+    """Write the bucket ends of consecutive groups into `ends`, (groups, buckets) uint32."""
+    marks = np.zeros(group_size, np.bool_)
+    for row in range(ends.shape[0]):
+        group_ends(k0, k1, first + np.uint64(row), group_size, marks, ends[row])

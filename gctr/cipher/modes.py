@@ -1,0 +1,264 @@
+"""AES-CTR, GCTR-AES and bucket_ctr: xor with a keystream, at any offset.
+
+References: NIST SP 800-38A (CTR); design of GCTR version 1 in ARCHITECTURE.md. Oracle: OpenSSL's CTR through
+`cryptography`, and tests/reference.py for the bucket modes.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.hazmat.primitives.ciphers import modes as library_modes
+
+from gctr.cipher._buffers import (
+    KEY_SIZES,
+    BytesLike,
+    Octets,
+    as_octets,
+    as_secret,
+    check_range,
+    output_for,
+    result_like,
+)
+from gctr.cipher.buckets import BLOCK, VERSION_1, GctrParams, bucket_layout
+
+MAX_BUCKETS = 1 << 32
+
+
+class InsecureModeWarning(UserWarning):
+    """`gctr_xor` reproduces a paper's mode; it repeats its keystream and protects nothing.
+
+    Acknowledge it with ``warnings.filterwarnings("ignore", category=gctr.cipher.InsecureModeWarning)``.
+    """
+
+
+def ctr_xor(
+    key: BytesLike,
+    counter_block: BytesLike,
+    data: BytesLike,
+    *,
+    offset: int = 0,
+    out: BytesLike | None = None,
+) -> Any:
+    """Encrypt or decrypt with AES-CTR (NIST SP 800-38A, the whole block counts, modulo 2**128).
+
+    Parameters
+    ----------
+    key : bytes-like, 16, 24 or 32 bytes
+    counter_block : bytes-like, 16 bytes
+        Counter block of the first block of the stream.
+    data : bytes-like or uint8 array
+    offset : int
+        Position of `data` in the stream, in bytes; need not be a multiple of 16.
+    out : writable bytes-like or uint8 array, optional
+        Where to write; `data` itself works in place.
+
+    Returns
+    -------
+    bytes, or uint8 array of the shape of `data` where `data` is an array; `out` where it is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Wrong key or counter size, negative offset, more than 2**128 blocks, unusable `out`.
+
+    Notes
+    -----
+    No two streams under one key may share a counter value.
+    """
+    key, counter = as_secret(key, "key", KEY_SIZES), as_secret(counter_block, "counter_block", (BLOCK,))
+    octets = as_octets(data, "data")
+    check_range(offset, octets.size, BLOCK << 128)
+    target = output_for(octets, out)
+    first = (int.from_bytes(counter, "big") + offset // BLOCK) % (1 << 128)
+    context = Cipher(algorithms.AES(key), library_modes.CTR(first.to_bytes(BLOCK, "big"))).encryptor()
+    context.update(bytes(offset % BLOCK))
+    target[:] = np.frombuffer(context.update(octets.data), np.uint8)
+    return result_like(data, out, target)
+
+
+def gctr_xor(
+    key: BytesLike,
+    seed: BytesLike,
+    data: BytesLike,
+    *,
+    size: int | None = None,
+    offset: int = 0,
+    params: GctrParams = VERSION_1,
+    out: BytesLike | None = None,
+) -> Any:
+    """Encrypt or decrypt with GCTR-AES, the paper's mode. Insecure: for reproduction and attack only.
+
+    One AES vector is repeated over its whole bucket, so plaintext differences inside a bucket show in the
+    ciphertext; the stream depends on `size` only through ``seed XOR size``. Store with `bucket_gcm_seal`.
+
+    Parameters
+    ----------
+    key : bytes-like, 16, 24 or 32 bytes
+    seed : bytes-like, 16 bytes
+    data : bytes-like or uint8 array
+        The whole data, or a piece of it.
+    size : int, optional
+        Bytes of the whole data, below 2**64. Must be given with an offset; by default the bytes of `data`.
+    offset : int
+        Position of `data` in the whole data, in bytes; any.
+    params : GctrParams
+        Reading of the paper.
+    out : writable bytes-like or uint8 array, optional
+        Where to write; `data` itself works in place.
+
+    Returns
+    -------
+    bytes, or uint8 array of the shape of `data` where `data` is an array; `out` where it is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Wrong key or seed size, negative offset, a piece that reaches past `size`, unusable `out`.
+
+    Warns
+    -----
+    InsecureModeWarning
+        Once a process.
+    """
+    _warn_insecure()
+    key, seed = as_secret(key, "key", KEY_SIZES), as_secret(seed, "seed", (16,))
+    octets = as_octets(data, "data")
+    size = _whole_size(size, offset, octets.size)
+    target = output_for(octets, out)
+    if octets.size:
+        layout = bucket_layout(seed, size, params, start=offset, stop=offset + octets.size)
+        ids = layout.ids
+        if params.vector == "group":
+            ids = _group_ids(layout)
+        np.bitwise_xor(octets, _repeat(_encrypt(key, ids), layout, offset, octets.size), out=target)
+    return result_like(data, out, target)
+
+
+def bucket_ctr_xor(
+    key: BytesLike,
+    nonce: BytesLike,
+    seed: BytesLike,
+    data: BytesLike,
+    *,
+    size: int | None = None,
+    offset: int = 0,
+    params: GctrParams = VERSION_1,
+    out: BytesLike | None = None,
+) -> Any:
+    """Encrypt or decrypt with bucket_ctr: GCTR's layout, and no keystream block used twice.
+
+    Block i of bucket b is ``AES_K(nonce || BE32(b) || BE32(i))``. Confidential only; `bucket_gcm_seal` also
+    authenticates.
+
+    Parameters
+    ----------
+    key : bytes-like, 16, 24 or 32 bytes
+    nonce : bytes-like, 8 bytes
+    seed : bytes-like, 16 bytes
+        Places the buckets.
+    data : bytes-like or uint8 array
+        The whole data, or a piece of it.
+    size, offset, out
+        As for `gctr_xor`.
+    params : GctrParams
+        `group_size` and `buckets`; the unit must be the block.
+
+    Returns
+    -------
+    bytes, or uint8 array of the shape of `data` where `data` is an array; `out` where it is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `gctr_xor`; also for 2**32 buckets or more, where the counter would wrap into reuse.
+
+    Notes
+    -----
+    A (key, nonce) pair must serve one message only, whatever its seed and size.
+    """
+    key, nonce = as_secret(key, "key", KEY_SIZES), as_secret(nonce, "nonce", (8,))
+    seed, octets = as_secret(seed, "seed", (16,)), as_octets(data, "data")
+    size = _whole_size(size, offset, octets.size)
+    check_bucket_limit(size, params)
+    target = output_for(octets, out)
+    if octets.size:
+        layout = bucket_layout(seed, size, params, start=offset, stop=offset + octets.size)
+        keystream = _encrypt(key, _bucket_counters(nonce, layout)).reshape(-1)
+        skip = offset - int(layout.starts[0])
+        np.bitwise_xor(octets, keystream[skip : skip + octets.size], out=target)
+    return result_like(data, out, target)
+
+
+def check_bucket_limit(size: int, params: GctrParams) -> None:
+    """Refuse parameters under which a bucket's 32-bit number or block counter could wrap into reuse.
+
+    Raises
+    ------
+    ValueError
+        If the unit is not the block, or data of `size` bytes may have more than 2**32 buckets.
+    """
+    if params.unit != "block":
+        raise ValueError("bucket_ctr and bucket_gcm need unit='block'; bytes are a reading of gctr alone")
+    groups = -(-size // params.group_bytes)
+    if groups * params.buckets > MAX_BUCKETS:
+        raise ValueError(
+            f"{size} bytes have more than 2**32 buckets, the bucket counter would wrap into reuse; "
+            "split the data under several nonces or raise group_size"
+        )
+
+
+def _whole_size(size: int | None, offset: int, length: int) -> int:
+    if size is None:
+        if offset:
+            raise ValueError(
+                "size, the bytes of the whole data, is needed with an offset: the keystream depends on it"
+            )
+        return length
+    if not 0 <= size < 1 << 64:
+        raise ValueError(f"size must be 0 to 2**64 - 1 bytes, not {size}")
+    check_range(offset, length, size)
+    return size
+
+
+_warned = False
+
+
+def _warn_insecure() -> None:
+    """Warn once a process, whatever the filters; under an "error" filter every call raises."""
+    global _warned
+    if not _warned:
+        text = "gctr reproduces a paper and is not secure: it repeats its keystream. Store with bucket_gcm."
+        warnings.warn(text, InsecureModeWarning, stacklevel=3)
+        _warned = True
+
+
+def _encrypt(key: bytes, blocks: Octets) -> Octets:
+    encryptor = Cipher(algorithms.AES(key), library_modes.ECB()).encryptor()  # bare AES, not a mode
+    return np.frombuffer(encryptor.update(np.ascontiguousarray(blocks).data), np.uint8).reshape(-1, BLOCK)
+
+
+def _group_ids(layout) -> Octets:
+    first = layout.index - layout.index % np.uint64(layout.params.buckets)
+    packed = b"".join(((layout.sid + int(b)) % (1 << 128)).to_bytes(16, "big") for b in first)
+    return np.frombuffer(packed, np.uint8).reshape(-1, BLOCK)
+
+
+def _repeat(vectors: Octets, layout, offset: int, length: int) -> Octets:
+    bucket = np.repeat(np.arange(len(layout)), layout.lengths.astype(np.int64))
+    position = np.arange(bucket.size) - (layout.starts - layout.starts[0]).astype(np.int64)[bucket]
+    if layout.params.vector == "group":
+        within = int(layout.starts[0]) % layout.params.group_bytes
+        position = (np.arange(bucket.size) + within) % layout.params.group_bytes
+    skip = offset - int(layout.starts[0])
+    return vectors[bucket, position % BLOCK][skip : skip + length]
+
+
+def _bucket_counters(nonce: bytes, layout) -> Octets:
+    blocks = (layout.lengths.astype(np.int64) + BLOCK - 1) // BLOCK
+    counters = np.empty((int(blocks.sum()), 4), ">u4")
+    counters[:, :2] = np.frombuffer(nonce, ">u4")
+    counters[:, 2] = np.repeat(layout.index, blocks)
+    counters[:, 3] = np.arange(len(counters)) - np.repeat(np.cumsum(blocks) - blocks, blocks)
+    return counters.view(np.uint8).reshape(-1, BLOCK)
