@@ -1,0 +1,29 @@
+"""Experiments: notebooks that run, and the tables, figures and verdicts that they save with their provenance.
+
+A notebook says ``run = start("02_roi", globals(), clip)`` and then ``run.save_table``, ``run.save_figure``,
+``run.save_verdict``; the files are the same in JupyterLab and under `run_notebooks`.
+"""
+
+from gctr.experiments.claims import CLAIMS, VERDICTS, claims_table, read_verdicts
+from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_photo, use_style
+from gctr.experiments.files import build_dir, dataset_label, results_dir
+from gctr.experiments.run import Run, declared_parameters, notebooks_dir, start
+
+__all__ = [
+    "CLAIMS",
+    "COLOURS",
+    "COLUMN",
+    "PAGE",
+    "VERDICTS",
+    "Run",
+    "build_dir",
+    "claims_table",
+    "dataset_label",
+    "declared_parameters",
+    "notebooks_dir",
+    "read_verdicts",
+    "results_dir",
+    "show_photo",
+    "start",
+    "use_style",
+]

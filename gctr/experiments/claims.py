@@ -1,0 +1,143 @@
+"""The ten claims that the suite decides, and what the notebooks' runs have found about them so far.
+
+The paper is "ROI-based efficient video data processing for large-scale cloud storage in intelligent CCTV
+environment", Int. J. of Engineering & Technology 7, from p. 151 (journal and page are certain; title, year
+2018 and authors Lee and Park are not verified). Its five claims are: (1) sending ROI only saves bandwidth and
+storage; (2) masked data is safe against a sniffer and against exposure of the cloud; (3) GCTR encrypts and
+decrypts faster than AES-CTR; (4) partial images can be handled bucket by bucket; (5) it suits real-time,
+high-volume streams.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from gctr.experiments.files import results_dir
+
+HOLDS, FAILS, CONDITIONAL, NOT_MEASURED = "holds", "fails", "holds under conditions", "not measured yet"
+VERDICTS = (HOLDS, FAILS, CONDITIONAL, NOT_MEASURED)
+COLUMNS = ("claim", "verdict", "measured", "value", "low", "high", "unit", "n", "condition")
+"""Columns of every ``{notebook}.{dataset}.claims.csv``."""
+
+
+_NUMBERS = ("value", "low", "high", "n")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim; `paper` numbers the paper's own claim that it belongs to, None if only presumed there."""
+
+    text: str
+    paper: int | None
+    decided_by: str
+
+
+CLAIMS = {
+    "H1": Claim(
+        "ROI-only sending cuts bandwidth",
+        1,
+        "bytes with all overhead against MJPEG, H.264, H.265, AV1 full frame at equal ROI quality",
+    ),
+    "H2": Claim(
+        "background + objects need less storage",
+        1,
+        "GB a day against occupancy, background refresh included; the break-even occupancy",
+    ),
+    "H3": Claim(
+        "the composed image is adequate",
+        None,
+        "PSNR and SSIM of whole frame and ROI, seam error, detector agreement",
+    ),
+    "H4": Claim(
+        "GCTR is faster than CTR",
+        3,
+        "GB/s by message size and AES backend, layout and hashing included, beside OpenSSL and memcpy",
+    ),
+    "H5": Claim(
+        "partial access is cheaper",
+        4,
+        "time and bytes to decrypt one object, one bucket; CTR seeks too",
+    ),
+    "H6": Claim("one vector a bucket is safe", 2, "keystream-reuse attacks"),
+    "H7": Claim("s XOR ds gives fresh streams", 2, "collision rate over real message sizes"),
+    "H8": Claim("a sniffer cannot identify people", 2, "attacks on captured traffic"),
+    "H9": Claim(
+        "the cloud cannot unmask",
+        2,
+        "the cloud's own view, the registered background as known plaintext included",
+    ),
+    "H10": Claim(
+        "it suits real-time, high-volume streams",
+        5,
+        "end-to-end frame rate, median and 99th percentile latency, share of each stage",
+    ),
+}
+
+
+def read_verdicts(dataset: str, folder: Path | None = None) -> pd.DataFrame:
+    """Read every verdict that runs on `dataset` have saved.
+
+    Parameters
+    ----------
+    dataset : str
+        The label in the file names, as `gctr.experiments.dataset_label` gives it.
+    folder : Path, optional
+        Folder of results; default `gctr.experiments.results_dir`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``notebook`` and `COLUMNS`, in the order of notebooks; no rows if nothing was measured.
+    """
+    frames = []
+    for path in sorted(((folder or results_dir()) / "tables").glob(f"*.{dataset}.claims.csv")):
+        table = pd.read_csv(path, keep_default_na=False, na_values={name: [""] for name in _NUMBERS})
+        frames.append(table.assign(notebook=path.name.split(".")[0]))
+    columns = ["notebook", *COLUMNS]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def combined(verdicts: list[str]) -> str:
+    """Return the verdict on a claim that several measurements decide.
+
+    Equal verdicts stand; where they differ, the claim holds under conditions. What is not measured is left out.
+    """
+    measured = {verdict for verdict in verdicts if verdict != NOT_MEASURED}
+    if not measured:
+        return NOT_MEASURED
+    return measured.pop() if len(measured) == 1 else CONDITIONAL
+
+
+def claims_table(dataset: str, folder: Path | None = None) -> pd.DataFrame:
+    """Return the table H1-H10: one row for each claim, its verdict on `dataset` and the numbers behind it.
+
+    Parameters
+    ----------
+    dataset, folder
+        As in `read_verdicts`.
+
+    Returns
+    -------
+    DataFrame
+        Columns claim, text, paper ("1" to "5" or ""), verdict, measured, notebook.
+    """
+    verdicts = read_verdicts(dataset, folder)
+    return pd.DataFrame([_claim_row(name, verdicts[verdicts["claim"] == name]) for name in CLAIMS])
+
+
+def _claim_row(name: str, rows: pd.DataFrame) -> dict[str, str]:
+    rows = rows[rows["verdict"] != NOT_MEASURED]
+    paper = CLAIMS[name].paper
+    return {
+        "claim": name,
+        "text": CLAIMS[name].text,
+        "paper": "" if paper is None else str(paper),
+        "verdict": combined(list(rows["verdict"])),
+        "measured": "; ".join(_measurement(row) for row in rows.to_dict("records")),
+        "notebook": ", ".join(dict.fromkeys(rows["notebook"])),
+    }
+
+
+def _measurement(row: dict) -> str:
+    return f"{row['measured']} ({row['condition']})" if row["condition"] else str(row["measured"])

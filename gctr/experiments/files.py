@@ -1,0 +1,95 @@
+"""Where results and reports go, how their files are named, how they are written: whole or not at all."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from gctr._paths import ROOT
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def _home() -> Path:
+    """Return the checkout that this gctr belongs to, else (installed from a wheel) the working directory."""
+    return ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
+
+
+def results_dir() -> Path:
+    """Return the folder of results: the one that ``GCTR_RESULTS`` names, else ``results`` of the checkout."""
+    return Path(os.environ.get("GCTR_RESULTS") or _home() / "results").absolute()
+
+
+def build_dir() -> Path:
+    """Return the folder of executed notebooks and the report, ``build`` of the checkout; git ignores it."""
+    return _home() / "build"
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` if it can be part of a result's file name.
+
+    Raises
+    ------
+    ValueError
+        If it has anything but lower-case letters, digits, ``-`` and ``_``.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{what} {name!r}: use lower-case letters, digits, '-' and '_' only")
+    return name
+
+
+def dataset_label(dataset: str) -> str:
+    """Return the short name by which results of `dataset` are filed.
+
+    A registry name stands for itself, a file or folder gives its stem, an address gives its scheme and eight
+    hexadecimal digits of a hash: neither folders, nor hosts, nor passwords reach a result.
+
+    Examples
+    --------
+    >>> dataset_label("pets2009-s2l1"), dataset_label("/footage/Gate 3.mp4")
+    ('pets2009-s2l1', 'gate-3')
+    """
+    scheme, mark, address = dataset.partition("://")
+    if mark:
+        without_login = address.rpartition("@")[2]
+        return f"{scheme.lower()}-{hashlib.sha256(without_login.encode()).hexdigest()[:8]}"
+    stem = re.sub(r"[^a-z0-9_]+", "-", Path(dataset).stem.lower()).strip("-_")
+    if not stem:
+        raise ValueError(f"dataset {dataset!r} has no letter or digit to name its results by")
+    return stem
+
+
+def without_paths(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return `parameters` with every path cut to its file name and every address to its `dataset_label`."""
+    return {name: _without_path(value) for name, value in parameters.items()}
+
+
+def _without_path(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_without_path(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    if "://" in value:
+        return dataset_label(value)
+    return Path(value).name if value.startswith(("/", "~", ".")) or "\\" in value else value
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write `content` to `path`; a reader, or a crash at any moment, finds the old file or the new, whole.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written; the old file is then untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,238 @@
+"""A run of a notebook: what it saves, and the provenance that is saved with it.
+
+Works the same in JupyterLab and under papermill. Files, all written whole or not at all:
+
+- ``tables/{notebook}.{dataset}.{name}.csv``: numbers with six significant digits, rows in the order given;
+- ``figures/{notebook}.{dataset}.{name}.svg`` and ``.png``;
+- ``tables/{notebook}.{dataset}.claims.csv``: the verdicts on H1-H10;
+- ``provenance/{notebook}.{dataset}.json``: brought up to date with every file saved.
+
+Limit: one process runs a notebook on one dataset at a time; of two, the last to write wins, file by file.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import nbformat
+import pandas as pd
+from matplotlib.figure import Figure
+
+from gctr._paths import share
+from gctr.experiments import provenance
+from gctr.experiments.claims import CLAIMS, COLUMNS, VERDICTS
+from gctr.experiments.figures import png_bytes, svg_bytes, use_style
+from gctr.experiments.files import check_name, dataset_label, results_dir, without_paths, write_atomic
+
+
+class HasChecksum(Protocol):
+    """Footage that knows its checksum: a `gctr.datasets.Clip`."""
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the data in hexadecimal, None if it has no end (a live camera)."""
+
+
+@dataclass
+class Run:
+    """One run of a notebook on a dataset; `start` makes it."""
+
+    notebook: str
+    dataset: str
+    folder: Path
+    record: dict[str, object]
+    _began: float = field(default_factory=time.monotonic)
+    _verdicts: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    _files: dict[str, str] = field(default_factory=dict)
+    _timing_columns: dict[str, list[str]] = field(default_factory=dict)
+    _timing_claims: set[str] = field(default_factory=set)
+
+    def save_table(self, table: pd.DataFrame, name: str, timing: Iterable[str] = ()) -> pd.DataFrame:
+        """Save `table` as CSV and return it, so that the notebook shows it.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Its index is saved only if it has a name.
+        name : str
+            Lower-case letters, digits, ``-`` and ``_``.
+        timing : iterable of str
+            Columns that depend on the machine's speed; when results are compared these may differ.
+        """
+        if check_name(name, "table") == "claims":
+            raise ValueError("the table 'claims' is written by save_verdict; choose another name")
+        unknown = sorted(set(timing) - set(table.columns))
+        if unknown:
+            raise ValueError(f"table {name!r} has no column {', '.join(unknown)} to mark as timing")
+        self._save_csv(table, name, list(timing))
+        return table
+
+    def save_figure(self, figure: Figure, name: str) -> None:
+        """Save `figure` as SVG and PNG; the notebook shows it by itself."""
+        check_name(name, "figure")
+        self._write(f"figures/{self._stem(name)}.svg", svg_bytes(figure))
+        self._write(f"figures/{self._stem(name)}.png", png_bytes(figure))
+
+    def save_verdict(
+        self,
+        claim: str,
+        verdict: str,
+        measured: str,
+        *,
+        value: float | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        unit: str = "",
+        n: int | None = None,
+        condition: str = "",
+        timing: bool = False,
+    ) -> pd.DataFrame:
+        """Save what this run found about a claim; return it beside the claim, for the notebook to show.
+
+        A claim may have several verdicts, one for each `condition`.
+
+        Parameters
+        ----------
+        claim : str
+            "H1" to "H10".
+        verdict : str
+            "holds", "fails", "holds under conditions" or "not measured yet".
+        measured : str
+            The finding in words, its numbers formatted by code from what was measured.
+        value, low, high : float, optional
+            The number that decides, and its confidence interval.
+        unit : str
+            Of these three; "1" for a ratio.
+        n : int, optional
+            How many independent observations stand behind it.
+        condition : str
+            Under which it was measured, such as "live x264, 36 dB".
+        timing : bool
+            Whether the numbers depend on the machine's speed; a comparison then looks at the verdict only.
+
+        Raises
+        ------
+        ValueError
+            If the claim or the verdict is not one of those listed.
+        """
+        if claim not in CLAIMS or verdict not in VERDICTS:
+            known = f"claims are {', '.join(CLAIMS)}; verdicts {', '.join(VERDICTS)}"
+            raise ValueError(f"no such claim and verdict: {claim!r}, {verdict!r}; {known}")
+        values = (claim, verdict, measured, value, low, high, unit, n, condition)
+        self._verdicts[claim, condition] = dict(zip(COLUMNS, values, strict=True))
+        table = pd.DataFrame(list(self._verdicts.values()), columns=list(COLUMNS)).astype({"n": "Int64"})
+        uncertain = (
+            ["measured", "value", "low", "high"] if timing else self._timing.get(self._csv("claims"), [])
+        )
+        self._save_csv(table, "claims", uncertain)
+        return pd.DataFrame(
+            {"claim": [claim], "text": CLAIMS[claim].text, "verdict": verdict, "measured": measured}
+        )
+
+    def _save_csv(self, table: pd.DataFrame, name: str, timing: list[str]) -> None:
+        named = any(level is not None for level in table.index.names)
+        text = table.to_csv(index=named, float_format="%.6g", lineterminator="\n")
+        if timing:
+            self._timing_columns[self._csv(name)] = timing
+        self._write(self._csv(name), text.encode())
+
+    def _write(self, relative: str, content: bytes) -> None:
+        write_atomic(self.folder / relative, content)
+        self._files[relative] = hashlib.sha256(content).hexdigest()
+        record = self.record | {
+            "run_seconds": round(time.monotonic() - self._began, 1),
+            "timing": {"columns": self._timing_columns, "claims": sorted(self._timing_claims)},
+            "files": self._files,
+        }
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        write_atomic(self.folder / f"provenance/{self.notebook}.{self.dataset}.json", text.encode())
+
+    def _stem(self, name: str) -> str:
+        return f"{self.notebook}.{self.dataset}.{name}"
+
+    def _csv(self, name: str) -> str:
+        return f"tables/{self._stem(name)}.csv"
+
+
+def start(notebook: str, parameters: Mapping[str, object], clip: HasChecksum | None = None) -> Run:
+    """Begin a run: set the figures' style and note machine, versions, commit, dataset and parameters.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's name without ``.ipynb``.
+    parameters : mapping
+        Values of what the parameters cell declares, ``dataset`` among them. A notebook passes ``globals()``:
+        only the declared names are kept.
+    clip : Clip, optional
+        The footage, whose sha256 is noted.
+
+    Examples
+    --------
+    In a notebook: ``run = start("02_roi", globals(), clip)``, then ``run.save_table(table, "recall")``,
+    ``run.save_figure(figure, "recall")``, ``run.save_verdict("H1", "holds", f"{ratio:.2f}", value=ratio)``.
+    """
+    check_name(notebook, "notebook")
+    declared = declared_parameters(notebooks_dir() / f"{notebook}.ipynb")
+    missing = sorted(set(declared) - set(parameters))
+    if missing:
+        raise ValueError(
+            f"notebook {notebook}: no value for {', '.join(missing)}; run its parameters cell first"
+        )
+    values = without_paths({name: parameters[name] for name in declared})
+    use_style()
+    dataset = dataset_label(str(parameters["dataset"]))
+    record: dict[str, object] = {
+        "notebook": notebook,
+        "dataset": {"name": dataset, "sha256": clip.sha256 if clip else None},
+        "parameters": values,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": provenance.commit(),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(),
+    }
+    return Run(notebook, dataset, results_dir(), record)
+
+
+def notebooks_dir() -> Path:
+    """Return the folder of notebooks: the environment variable ``GCTR_NOTEBOOKS``, else those of gctr."""
+    return Path(os.environ.get("GCTR_NOTEBOOKS") or share("notebooks")).absolute()
+
+
+def declared_parameters(path: Path) -> dict[str, object]:
+    """Return the names and default values in the cell that is tagged ``parameters``.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or no notebook, has no such cell, or sets anything there but a literal.
+    """
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise ValueError(f"{path.name}: no readable notebook of that name in {path.parent.name}/") from error
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if not tagged:
+        raise ValueError(f"{path.name}: no cell has the tag 'parameters'")
+    try:
+        return dict(_literal(statement) for statement in ast.parse(tagged[0]).body)
+    except (ValueError, SyntaxError) as error:
+        raise ValueError(
+            f"{path.name}: the parameters cell may only hold lines like name = literal"
+        ) from error
+
+
+def _literal(statement: ast.stmt) -> tuple[str, object]:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return name, ast.literal_eval(value)
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+            return name, ast.literal_eval(value)
+    raise ValueError("not a plain assignment")
