@@ -101,7 +101,7 @@ def read_verdicts(dataset: str, folder: Path | None = None) -> pd.DataFrame:
 def combined(verdicts: list[str]) -> str:
     """Return the verdict on a claim that several measurements decide.
 
-    Equal verdicts stand; where they differ, the claim holds under conditions. What is not measured is left out.
+    Equal verdicts stand; where they differ, the claim holds under conditions; unmeasured ones are left out.
     """
     measured = {verdict for verdict in verdicts if verdict != NOT_MEASURED}
     if not measured:

@@ -128,10 +128,8 @@ class Run:
         values = (claim, verdict, measured, value, low, high, unit, n, condition)
         self._verdicts[claim, condition] = dict(zip(COLUMNS, values, strict=True))
         table = pd.DataFrame(list(self._verdicts.values()), columns=list(COLUMNS)).astype({"n": "Int64"})
-        uncertain = (
-            ["measured", "value", "low", "high"] if timing else self._timing.get(self._csv("claims"), [])
-        )
-        self._save_csv(table, "claims", uncertain)
+        self._timing_claims |= {claim} if timing else set()
+        self._save_csv(table, "claims", [])
         return pd.DataFrame(
             {"claim": [claim], "text": CLAIMS[claim].text, "verdict": verdict, "measured": measured}
         )
