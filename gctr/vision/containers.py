@@ -17,6 +17,8 @@ import av
 MAX_PIXELS = 2**26
 """Largest picture that is decoded (8192 x 8192); a header that claims more is refused."""
 
+_LIMITS = {"max_pixels": str(MAX_PIXELS)}
+
 TIMEOUT_S = 20.0
 """How long a network address may stay silent, in seconds."""
 
@@ -73,7 +75,7 @@ class Address:
             container = av.open(
                 self.url,
                 format=self.format,
-                options={"max_pixels": str(MAX_PIXELS), **self.options},
+                options={**_LIMITS, **self.options},
                 timeout=TIMEOUT_S if "://" in self.url else None,
                 metadata_errors="replace",
             )
@@ -117,10 +119,11 @@ def _choose_stream(container: av.container.InputContainer, name: str) -> av.Vide
         context = stream.codec_context
         if stream.disposition & cover or context is None or context.name in _TEXT_ART:
             continue
+        # The decoder forgets a size above `max_pixels`, so that one reads as 0 x 0 here.
         if not 0 < context.width * context.height <= MAX_PIXELS:
             raise VideoError(
-                f"{name} claims pictures of {context.width} x {context.height} pixels, "
-                f"readable are 1 to {MAX_PIXELS} pixels; it is damaged or not a video"
+                f"{name} gives no picture size, or one above {MAX_PIXELS} pixels: damaged or not a video"
             )
+        context.options = {**context.options, **_LIMITS}
         return stream
     raise VideoError(f"{name} is not a video: it holds no stream of moving pictures")

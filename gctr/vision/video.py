@@ -186,7 +186,8 @@ def _decoded(
 
 
 def _to_bgr(frame: av.VideoFrame) -> Frame:
-    picture = cast(Frame, frame.to_ndarray(format="bgr24"))
+    # Bicubic chroma, as OpenCV and players do; PyAV's default loses a colour level or two at edges.
+    picture = cast(Frame, frame.to_ndarray(format="bgr24", interpolation="BICUBIC"))
     quarter_turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, quarter_turns)) if quarter_turns else picture
 
