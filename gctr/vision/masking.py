@@ -43,7 +43,11 @@ def grow_boxes(boxes: ArrayLike, margin: float, resolution_wh: tuple[int, int]) 
     extra = np.tile((xyxy[:, 2:] - xyxy[:, :2]) * margin, 2) * [-1, -1, 1, 1]
     grown = xyxy + extra
     limits = np.array(resolution_wh * 2)
-    whole = np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1).clip(0, limits).astype(np.int32)
+    whole = (
+        np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1)
+        .clip(0, limits)
+        .astype(np.int32)
+    )
     return whole[(whole[:, 2] > whole[:, 0]) & (whole[:, 3] > whole[:, 1])]
 
 
@@ -109,4 +113,6 @@ def reveal_faces(masked: NDArray[np.uint8], patches: list[Patch]) -> NDArray[np.
 
 def _check_box(x0: int, y0: int, x1: int, y1: int, shape: tuple[int, ...]) -> None:
     if not (0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]):
-        raise ValueError(f"box {(x0, y0, x1, y1)} is empty or leaves the image of {shape[1]}x{shape[0]} pixels")
+        raise ValueError(
+            f"box {(x0, y0, x1, y1)} is empty or leaves the image of {shape[1]}x{shape[0]} pixels"
+        )

@@ -1,0 +1,232 @@
+"""The camera: registers its background, finds objects, masks faces, seals and sends.
+
+For each segment: foreground and tracks frame by frame; gaps filled backward; faces found, taken out into patches and
+painted over; everything outside the objects replaced by the plate; coded, sealed, sent. An unmasked pixel leaves this
+module only inside a patch that is sealed under the unmask key.
+
+Paper: section 3 a) to d), figure 1.
+
+Limits: one fixed view; a face that the detector misses in a frame is sent as it is; a person who stands still while
+the background is registered becomes part of it (faces in it are masked, for good).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gctr.parties.envelope import seal
+from gctr.parties.keyfile import Key
+from gctr.parties.keys import seal_patches
+from gctr.parties.messages import Header, Kind, Mode, ObjectVideo, Sighting, encode
+from gctr.vision.background import Mog2Background, register_plate
+from gctr.vision.coding import DEFAULT_QP, encode_plate, encode_segment, fill_outside
+from gctr.vision.faces import CenterFace, FaceDetector
+from gctr.vision.masking import Patch, grow_boxes, hide_faces
+from gctr.vision.roi import find_boxes
+from gctr.vision.tracks import Track, Tracker, fill_gaps
+
+Image = NDArray[np.uint8]
+
+
+class Receiver(Protocol):
+    """Whoever takes messages: the cloud, or what carries them to it."""
+
+    def put(self, message: bytes) -> None:
+        """Take one message; when this returns, it is stored."""
+        ...
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """How one camera works.
+
+    `camera` is its name; `mode` encrypts messages; `segment_frames` go into one segment; `qp` is the video's
+    quantisation parameter; `block` the coding block in pixels; `face_threshold` the lowest score of a face;
+    `face_margin` widens a face's box by this share on each side.
+    """
+
+    camera: str = "cam-1"
+    mode: Mode = "bucket_gcm"
+    segment_frames: int = 50
+    qp: int = DEFAULT_QP
+    block: int = 16
+    face_threshold: float = 0.2
+    face_margin: float = 0.2
+
+
+class Observation(NamedTuple):
+    """What the camera makes of one frame; images are (H, W, 3) uint8 BGR.
+
+    `captured` never leaves the camera. `faces` are the masked boxes, (N, 4) int32 xyxy; `patches` their original
+    pixels by track; `objects` the masked objects on the plate, which is what is coded.
+    """
+
+    time: float
+    captured: Image
+    tracks: list[Track]
+    faces: NDArray[np.int32]
+    patches: dict[int, list[Patch]]
+    objects: Image
+
+
+class Sent(NamedTuple):
+    """A segment that the receiver acknowledged; `size` in bytes; `faces` counts masked boxes over its frames."""
+
+    sequence: int
+    n_frames: int
+    tracks: int
+    faces: int
+    size: int
+
+
+class Camera:
+    """One camera and its keys.
+
+    Parameters
+    ----------
+    store_key, unmask_key : Key
+        Shared with cloud and surveillance system, and with the surveillance system alone.
+    settings : CameraSettings
+    detector : FaceDetector, optional
+        CenterFace by default.
+    """
+
+    def __init__(
+        self,
+        store_key: Key,
+        unmask_key: Key,
+        settings: CameraSettings | None = None,
+        detector: FaceDetector | None = None,
+    ) -> None:
+        self.settings = settings or CameraSettings()
+        self.store_key, self._unmask_key = store_key, unmask_key
+        self._detector = detector or CenterFace(self.settings.face_threshold)
+        self._sequence = self._first_frame = 0
+
+    def register(self, frames: Iterable[Image]) -> bytes:
+        """Build the plate of the empty scene from frames spread over time; return the background's message."""
+        plate = register_plate(frames)
+        faces = self._faces(plate)  # of people who stood still: what is registered, the cloud can see
+        return self.adopt(hide_faces(plate, faces)[0])
+
+    def adopt(self, plate: Image) -> bytes:
+        """Take a plate that was registered before, (H, W, 3) uint8 BGR; return the background's message."""
+        self.plate = plate
+        self.key_packet = encode_plate(plate, qp=self.settings.qp)
+        self._model = Mog2Background(plate)
+        self._tracker = Tracker(resolution_wh=_resolution_wh(plate))
+        return seal(self.store_key, self._header("background", 0), self.key_packet)
+
+    def run(
+        self, timed: Iterable[tuple[float, Image]], receiver: Receiver, *, done: Collection[int] = ()
+    ) -> Iterator[Sent]:
+        """Send a stream of (seconds, frame) segment by segment; yield each that was acknowledged.
+
+        `done` are sequence numbers that the receiver holds already: their frames are only followed, so that a run
+        that was interrupted goes on where it stopped.
+        """
+        frames = iter(timed)
+        while chunk := list(islice(frames, self.settings.segment_frames)):
+            followed = self.follow([image for _, image in chunk])
+            if self._sequence not in done:
+                observations = [
+                    self.mask(t, image, tracks) for (t, image), tracks in zip(chunk, followed, strict=True)
+                ]
+                message = self.pack(observations)
+                receiver.put(message)
+                yield self._sent(observations, len(message))
+            self._sequence += 1
+            self._first_frame += len(chunk)
+
+    def follow(self, images: Sequence[Image]) -> list[list[Track]]:
+        """Return the objects of each frame of a segment, gaps filled; updates background and tracks."""
+        seen = []
+        held = np.empty((0, 4), np.int32)
+        for image in images:
+            boxes = find_boxes(self._model.apply(image, held), block=self.settings.block)
+            seen.append(self._tracker.update(boxes))
+            held = _boxes(seen[-1])
+        return fill_gaps(seen)
+
+    def mask(self, time: float, image: Image, tracks: list[Track]) -> Observation:
+        """Mask the faces of one frame's objects and drop everything else."""
+        faces = self._faces(image) if tracks else np.empty((0, 4), np.int32)
+        owners = [_owner(face, tracks) for face in faces]
+        faces = faces[[owner is not None for owner in owners]]
+        masked, patches = hide_faces(image, faces)
+        by_track: dict[int, list[Patch]] = {}
+        for owner, patch in zip((o for o in owners if o is not None), patches, strict=True):
+            by_track.setdefault(owner, []).append(patch)
+        return Observation(
+            time, image, tracks, faces, by_track, fill_outside(masked, _boxes(tracks), self.plate)
+        )
+
+    def pack(self, observations: Sequence[Observation]) -> bytes:
+        """Return the sealed message of one segment. A segment in which nothing moved carries no video."""
+        header = self._header("segment", len(observations))
+        sightings = [Sighting(k, t.track_id, t.xyxy) for k, o in enumerate(observations) for t in o.tracks]
+        packets: list[bytes] = []
+        if sightings:
+            objects = (o.objects for o in observations)
+            packets = encode_segment(
+                self.plate, objects, qp=self.settings.qp, key_packet=self.key_packet
+            ).packets
+        sealed = seal_patches(self._unmask_key, header, _by_track(observations))
+        body = ObjectVideo(packets, [o.time for o in observations], sightings, sealed)
+        return seal(self.store_key, header, encode(body))
+
+    def _faces(self, image: Image) -> NDArray[np.int32]:
+        found = self._detector.detect(image)
+        return grow_boxes(found[:, :4], self.settings.face_margin, _resolution_wh(image))
+
+    def _header(self, kind: Kind, n_frames: int) -> Header:
+        return Header(
+            kind=kind,
+            camera=self.settings.camera,
+            epoch=0,
+            sequence=self._sequence,
+            first_frame=self._first_frame,
+            n_frames=n_frames,
+            background_version=1,
+            resolution_wh=_resolution_wh(self.plate),
+            mode=self.settings.mode,
+            seed=bytes(16),
+            size=1,
+        )
+
+    def _sent(self, observations: Sequence[Observation], size: int) -> Sent:
+        tracks = {track.track_id for o in observations for track in o.tracks}
+        return Sent(
+            self._sequence, len(observations), len(tracks), sum(len(o.faces) for o in observations), size
+        )
+
+
+def _resolution_wh(image: Image) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
+
+
+def _boxes(tracks: Sequence[Track]) -> NDArray[np.int32]:
+    return np.array([track.xyxy for track in tracks], np.int32).reshape(-1, 4)
+
+
+def _owner(face: NDArray[np.int32], tracks: Sequence[Track]) -> int | None:
+    """Return the track whose box shares most pixels with a face's, or None: then none of the face is sent."""
+    if not tracks:
+        return None
+    boxes = _boxes(tracks)
+    sides = np.minimum(boxes[:, 2:], face[2:]) - np.maximum(boxes[:, :2], face[:2])
+    shared = sides.clip(min=0).prod(axis=1)
+    best = int(shared.argmax())
+    return tracks[best].track_id if shared[best] else None
+
+
+def _by_track(observations: Sequence[Observation]) -> dict[int, list[tuple[int, Patch]]]:
+    tiles: dict[int, list[tuple[int, Patch]]] = {}
+    for k, observation in enumerate(observations):
+        for track_id, patches in observation.patches.items():
+            tiles.setdefault(track_id, []).extend((k, patch) for patch in patches)
+    return tiles

@@ -1,0 +1,134 @@
+"""The surveillance system: asks the cloud, shows what it composes, unmasks with its key.
+
+It alone (beside the camera) holds the unmask key. Unmasked faces equal the camera's pixels byte for byte; what
+surrounds them has gone through lossy video. Paper: section 3 d) and figure 2.
+"""
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gctr.parties.cloud import Cloud, StoreError
+from gctr.parties.envelope import open_message
+from gctr.parties.keyfile import Key
+from gctr.parties.keys import UnmaskError, open_patches
+from gctr.parties.messages import Composition, Header, Kind, MessageError, check_objects, decode
+from gctr.vision.coding import decode_plate, decode_segment, decode_still
+from gctr.vision.masking import Patch, reveal_faces
+
+
+class Shown(NamedTuple):
+    """One delivered frame.
+
+    `number` counts frames and `time` seconds since the camera's start; `image` is (H, W, 3) uint8 BGR; `objects` maps
+    track ids to boxes (xyxy); `revealed` are the boxes whose original pixels are in `image`.
+    """
+
+    number: int
+    time: float
+    image: NDArray[np.uint8]
+    objects: dict[int, tuple[int, int, int, int]]
+    revealed: list[tuple[int, int, int, int]]
+
+
+class Surveillance:
+    """Reads one cloud.
+
+    Parameters
+    ----------
+    cloud : Cloud
+        Whom to ask.
+    store_key : Key
+        Opens what the cloud delivers.
+    unmask_key : Key, optional
+        Without it everything stays masked.
+    """
+
+    def __init__(self, cloud: Cloud, store_key: Key, unmask_key: Key | None = None) -> None:
+        self._cloud = cloud
+        self._store_key = store_key
+        self._unmask_key = unmask_key
+
+    def watch(
+        self,
+        camera: str,
+        *,
+        sequences: list[int] | None = None,
+        unmask: bool = False,
+        track_id: int | None = None,
+    ) -> Iterator[Shown]:
+        """Yield the composed frames of a camera, in order.
+
+        Parameters
+        ----------
+        camera : str
+            Its name.
+        sequences : list of int, optional
+            Segments wanted; all that are stored by default.
+        unmask : bool
+            Put faces back.
+        track_id : int, optional
+            Unmask this object alone.
+
+        Raises
+        ------
+        UnmaskError
+            If there is no unmask key, or a patch does not open under it. No pixel of the segment is shown then.
+        MessageError, StoreError, CodingError
+            If what the cloud delivers is damaged or is not what was asked for.
+        """
+        if sequences is None:
+            sequences = [segment.sequence for segment in self._cloud.segments(camera)]
+        for sequence in sequences:
+            yield from self._segment(camera, sequence, unmask, track_id)
+
+    def background(self, camera: str, version: int = 1) -> NDArray[np.uint8]:
+        """Return a background alone, (H, W, 3) uint8 BGR."""
+        header, body = self._ask("background", camera, self._cloud.background(camera, version))
+        return decode_plate(body, header.resolution_wh)
+
+    def partial(self, camera: str, number: int, track_id: int) -> NDArray[np.uint8]:
+        """Return one masked object of frame `number` alone, (h, w, 3) uint8 BGR; StoreError if it is not there."""
+        for segment in self._cloud.segments(camera):
+            frame = number - segment.first_frame
+            if 0 <= frame < segment.n_frames:
+                message = self._cloud.partial(camera, segment.sequence, frame, track_id)
+                return decode_still(self._ask("picture", camera, message, segment.sequence)[1])
+        raise StoreError(f"no segment of camera {camera!r} holds frame {number}")
+
+    def _segment(self, camera: str, sequence: int, unmask: bool, track_id: int | None) -> Iterator[Shown]:
+        header, body = self._ask("composition", camera, self._cloud.compose(camera, sequence), sequence)
+        composition = decode(body, Composition)
+        check_objects(header, composition.objects)
+        patches = self._unmask(header, composition, track_id) if unmask else {}
+        for k, image in enumerate(_pictures(header, composition)):
+            shown = [patch.xyxy for patch in patches.get(k, [])]
+            image = reveal_faces(image, patches.get(k, []))
+            boxes = {s.track_id: s.xyxy for s in composition.objects.sightings if s.frame == k}
+            yield Shown(header.first_frame + k, composition.objects.times[k], image, boxes, shown)
+
+    def _unmask(
+        self, header: Header, composition: Composition, track_id: int | None
+    ) -> dict[int, list[Patch]]:
+        if self._unmask_key is None:
+            raise UnmaskError("this surveillance system holds no unmask key: everything stays masked")
+        return open_patches(self._unmask_key, header, composition.objects.patches, track_id=track_id)
+
+    def _ask(
+        self, kind: Kind, camera: str, message: bytes, sequence: int | None = None
+    ) -> tuple[Header, bytes]:
+        header, body = open_message(self._store_key, message)
+        wrong = (header.kind, header.camera) != (kind, camera) or sequence not in (None, header.sequence)
+        if wrong:
+            raise MessageError(f"the cloud answered with {header.kind} {header.sequence} of {header.camera}")
+        return header, body
+
+
+def _pictures(header: Header, composition: Composition) -> Iterator[NDArray[np.uint8]]:
+    if not composition.objects.packets:  # nothing moved: the camera sent no video
+        yield from repeat(decode_plate(composition.key_packet, header.resolution_wh), header.n_frames)
+        return
+    yield from decode_segment(composition.key_packet, composition.objects.packets, header.resolution_wh)

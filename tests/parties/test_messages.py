@@ -1,0 +1,107 @@
+"""Messages: what comes back is what was sent; what was damaged, forged or is hostile gets one clear error."""
+
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from gctr.parties.messages import (
+    MAX_MESSAGE,
+    Header,
+    Message,
+    MessageError,
+    ObjectVideo,
+    Sighting,
+    check_objects,
+    decode,
+    encode,
+    peek_header,
+)
+
+HEADER = Header("segment", "cam-1", 0, 3, 150, 2, 1, (64, 48), "bucket_gcm", bytes(16), 10)
+OBJECTS = ObjectVideo([b"a", b"b"], [0.0, 0.5], [Sighting(1, 7, (0, 0, 16, 16))], [])
+
+
+def test_a_message_comes_back_whole():
+    data = encode(Message(encode(HEADER), b"body"))
+    assert decode(data, Message).body == b"body"
+    assert peek_header(data) == HEADER
+    assert decode(encode(OBJECTS), ObjectVideo) == OBJECTS
+
+
+@given(st.binary(max_size=300))
+def test_noise_is_refused_in_one_way(noise):
+    for kind in (Message, Header, ObjectVideo):
+        try:
+            decode(noise, kind)
+        except MessageError:
+            continue
+
+
+@given(st.data())
+def test_a_damaged_header_is_refused_or_differs(data):
+    whole = bytearray(encode(HEADER))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(MessageError):
+        assert decode(bytes(whole), Header) != HEADER
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"camera": "../etc"},
+        {"camera": "cam-1\n"},
+        {"camera": ""},
+        {"sequence": -1},
+        {"n_frames": 1 << 20},
+        {"background_version": 0},
+        {"resolution_wh": (1 << 20, 64)},
+        {"mode": "none"},
+        {"kind": "key"},
+        {"seed": bytes(15)},
+        {"size": 0},
+        {"format": 2},
+    ],
+    ids=str,
+)
+def test_a_header_outside_its_limits_is_refused(change):
+    with pytest.raises(MessageError, match="not a Header of format 1"):
+        decode(encode(replace(HEADER, **change)), Header)
+
+
+def test_too_large_a_message_is_refused_before_it_is_parsed():
+    with pytest.raises(MessageError, match="at most"):
+        decode(bytes(MAX_MESSAGE + 1), Message)
+
+
+def test_a_length_that_lies_allocates_nothing():
+    # MessagePack bin32 that announces 4 GiB in a 6-byte message.
+    with pytest.raises(MessageError):
+        decode(b"\x92\xc6\xff\xff\xff\xff", Message)
+
+
+def test_unknown_fields_are_refused():
+    with pytest.raises(MessageError):
+        decode(msgspec.msgpack.encode([*msgspec.to_builtins(HEADER), "more"]), Header)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        replace(OBJECTS, packets=[b"a"]),
+        replace(OBJECTS, times=[0.0]),
+        replace(OBJECTS, times=[1.0, 0.5]),
+        replace(OBJECTS, sightings=[Sighting(2, 7, (0, 0, 16, 16))]),
+        replace(OBJECTS, sightings=[Sighting(0, 7, (0, 0, 65, 16))]),
+        replace(OBJECTS, sightings=[Sighting(0, 7, (16, 0, 16, 16))]),
+    ],
+    ids=["packets", "times", "backwards", "frame", "outside", "empty"],
+)
+def test_objects_that_do_not_fit_their_header_are_refused(objects):
+    check_objects(HEADER, OBJECTS)
+    with pytest.raises(MessageError):
+        check_objects(HEADER, objects)
