@@ -10,7 +10,7 @@ Limits: one fixed view; a face that the detector misses in a frame is sent as it
 the background is registered becomes part of it (faces in it are masked, for good).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, Protocol
@@ -122,12 +122,25 @@ class Camera:
         return seal(self.store_key, self._header("background", 0), self.key_packet)
 
     def run(
-        self, timed: Iterable[tuple[float, Image]], receiver: Receiver, *, done: Collection[int] = ()
+        self,
+        timed: Iterable[tuple[float, Image]],
+        receiver: Receiver,
+        *,
+        done: Collection[int] = (),
+        inspect: Callable[[Sequence[Observation]], None] = lambda segment: None,
     ) -> Iterator[Sent]:
         """Send a stream of (seconds, frame) segment by segment; yield each that was acknowledged.
 
-        `done` are sequence numbers that the receiver holds already: their frames are only followed, so that a run
-        that was interrupted goes on where it stopped.
+        Parameters
+        ----------
+        timed : iterable of (float, (H, W, 3) uint8 BGR array)
+        receiver : Receiver
+            The cloud, or what carries messages to it.
+        done : collection of int
+            Sequence numbers that the receiver holds already: their frames are only followed, so that a run that
+            was interrupted goes on where it stopped.
+        inspect : callable
+            Shown each segment inside the camera, unmasked; for figures and measurements.
         """
         frames = iter(timed)
         while chunk := list(islice(frames, self.settings.segment_frames)):
@@ -136,6 +149,7 @@ class Camera:
                 observations = [
                     self.mask(t, image, tracks) for (t, image), tracks in zip(chunk, followed, strict=True)
                 ]
+                inspect(observations)
                 message = self.pack(observations)
                 receiver.put(message)
                 yield self._sent(observations, len(message))
@@ -194,7 +208,7 @@ class Camera:
             background_version=1,
             resolution_wh=_resolution_wh(self.plate),
             mode=self.settings.mode,
-            seed=bytes(16),
+            salt=bytes(16),
             size=1,
         )
 

@@ -1,7 +1,8 @@
 """Sealing messages under the storage key that camera, cloud and surveillance system share.
 
-Every message gets a key of its own: HKDF-SHA256 (RFC 5869) of the storage key, salted with the 128 random bits of the
-header's seed. No (key, nonce) pair can repeat, across restarts too, because the key does not.
+Every message gets a key of its own: HKDF-SHA256 (RFC 5869) of the storage key, salted with the header's 128
+random bits. No (key, nonce) pair can repeat, across restarts too, because the key does not. Where the buckets lie is no
+secret: the layout's seed is a hash of the message's place, so that equal footage gives messages of equal size.
 
 Modes: ``bucket_gcm`` (the default, authenticated bucket by bucket, with the header as associated data), ``bucket_ctr``
 and ``ctr`` (no tag), and ``gctr``, the paper's own. The paper's mode takes one key and one seed for each camera and
@@ -10,6 +11,7 @@ epoch, as its ``s XOR ds`` implies; it is there for reproduction and is not secu
 Limits: without a tag, an altered message is noticed only if it no longer parses.
 """
 
+import hashlib
 import os
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,7 +26,7 @@ _ZERO_COUNTER = bytes(16)
 
 
 def seal(key: Key, header: Header, body: bytes) -> bytes:
-    """Return an encoded message; the header's seed is drawn and its size set here.
+    """Return an encoded message; the header's salt is drawn and its size set here.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def seal(key: Key, header: Header, body: bytes) -> bytes:
         raise MessageError(
             f"a body of {len(body)} bytes: 1 to {MAX_MESSAGE - 4096} are taken; send shorter segments"
         )
-    header = replace(header, seed=os.urandom(16), size=len(body))
+    header = replace(header, salt=os.urandom(16), size=len(body))
     plain_header = encode(header)
     return encode(Message(plain_header, _encrypt(key, header, plain_header, body)))
 
@@ -65,7 +67,9 @@ def open_message(key: Key, data: bytes) -> tuple[Header, bytes]:
 def _encrypt(key: Key, header: Header, plain_header: bytes, body: bytes) -> bytes:
     if header.mode == "bucket_gcm":
         secret, nonce = _message_key(key, header), _nonce(header)
-        return bytes(cipher.bucket_gcm_seal(secret, nonce, header.seed, body, associated_data=plain_header))
+        return bytes(
+            cipher.bucket_gcm_seal(secret, nonce, _layout_seed(header), body, associated_data=plain_header)
+        )
     return _xor(key, header, body)
 
 
@@ -79,7 +83,7 @@ def _decrypt(key: Key, header: Header, message: Message) -> bytes:
     secret, nonce = _message_key(key, header), _nonce(header)
     try:
         plain = cipher.bucket_gcm_open(
-            secret, nonce, header.seed, message.body, associated_data=message.header
+            secret, nonce, _layout_seed(header), message.body, associated_data=message.header
         )
     except cipher.AuthenticationError:
         raise MessageError(
@@ -97,11 +101,11 @@ def _xor(key: Key, header: Header, data: bytes) -> bytes:
     secret = _message_key(key, header)
     if header.mode == "ctr":
         return bytes(cipher.ctr_xor(secret, _ZERO_COUNTER, data))
-    return bytes(cipher.bucket_ctr_xor(secret, _nonce(header), header.seed, data))
+    return bytes(cipher.bucket_ctr_xor(secret, _nonce(header), _layout_seed(header), data))
 
 
 def _message_key(key: Key, header: Header) -> bytes:
-    return _derive(key, header, b"message", salt=header.seed)
+    return _derive(key, header, b"message", salt=header.salt)
 
 
 def _derive(key: Key, header: Header, use: bytes, salt: bytes | None = None) -> bytes:
@@ -113,6 +117,11 @@ def _derive(key: Key, header: Header, use: bytes, salt: bytes | None = None) -> 
 
 def _nonce(header: Header) -> bytes:
     return header.sequence.to_bytes(8, "big")
+
+
+def _layout_seed(header: Header) -> bytes:
+    place = encode(replace(header, salt=bytes(16)))
+    return hashlib.sha256(b"gctr layout 1 " + place).digest()[:16]
 
 
 def _name(header: Header) -> str:

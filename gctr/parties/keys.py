@@ -47,7 +47,7 @@ def seal_patches(
     key : Key
         The unmask key.
     header : Header
-        Of the segment; kind, seed and size are not bound, since they change on the way.
+        Of the segment; kind, salt and size are not bound, since they change on the way.
     patches : mapping of int to sequence of (int, Patch)
         For each track: frame of the segment, and the pixels under the mask.
     """

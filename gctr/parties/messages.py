@@ -34,8 +34,8 @@ class MessageError(ValueError):
 class Header(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     """What everybody may read of a message; all of it is authenticated where the mode has tags.
 
-    `sequence` numbers a camera's segments from 0; `epoch` is the period of the unmask key; `seed` (16 bytes) is
-    fresh for every message and is s of the bucket layout; `size` is the length of the body in bytes, ds in the
+    `sequence` numbers a camera's segments from 0; `epoch` is the period of the unmask key; `salt` (16 bytes) is
+    random and makes the message's key its own; `size` is the length of the body in bytes, ds in the
     paper; frames are numbered from 0 at the camera's start.
     """
 
@@ -48,7 +48,7 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     background_version: Version
     resolution_wh: tuple[Side, Side]
     mode: Mode
-    seed: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    salt: Annotated[bytes, Meta(min_length=16, max_length=16)]
     size: Annotated[int, Meta(ge=1, le=MAX_MESSAGE)]
     format: Literal[1] = 1
 

@@ -84,3 +84,7 @@ def test_no_keystream_is_used_twice(mode):
 def test_the_paper_s_mode_repeats_itself_for_equal_sizes():
     one, two = (decode(seal(KEY, header("gctr", k), bytes(4000)), Message).body for k in (1, 2))
     assert one == two
+
+
+def test_equal_bodies_in_equal_places_give_equal_sizes():
+    assert len({len(seal(KEY, header("bucket_gcm"), bytes(5000))) for _ in range(10)}) == 1

@@ -35,7 +35,7 @@ def test_pixels_come_back_exactly():
 
 def test_what_the_cloud_rewrites_in_the_header_does_not_matter():
     sealed = seal_patches(KEY, HEADER, {3: [(0, patch(1))]})
-    delivered = replace(HEADER, kind="composition", seed=bytes(range(16)), size=99)
+    delivered = replace(HEADER, kind="composition", salt=bytes(range(16)), size=99)
     assert open_patches(KEY, delivered, sealed)
 
 

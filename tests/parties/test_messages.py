@@ -62,7 +62,7 @@ def test_a_damaged_header_is_refused_or_differs(data):
         {"resolution_wh": (1 << 20, 64)},
         {"mode": "none"},
         {"kind": "key"},
-        {"seed": bytes(15)},
+        {"salt": bytes(15)},
         {"size": 0},
         {"format": 2},
     ],

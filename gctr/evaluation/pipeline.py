@@ -1,0 +1,88 @@
+"""The pipeline's own account: bytes at each hop, and whether unmasked faces are the camera's."""
+
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gctr.parties.cloud import Cloud
+from gctr.parties.envelope import open_message
+from gctr.parties.keyfile import Key
+from gctr.parties.messages import ObjectVideo, decode, encode
+from gctr.parties.surveillance import Shown
+
+
+class Exactness(NamedTuple):
+    """Faces revealed, how many of them equal the camera's in every byte, and the pixels compared."""
+
+    faces: int
+    exact: int
+    pixels: int
+
+
+def count_hops(cloud: Cloud, camera: str, store_key: Key, resolution_wh: tuple[int, int]) -> pd.DataFrame:
+    """Count the bytes of one camera's footage at each hop, every byte included.
+
+    Returns
+    -------
+    DataFrame
+        `hop`, `what`, `bytes` (int), `bytes_per_frame` and `of_captured` (share of the captured pixels' bytes).
+    """
+    segments = cloud.segments(camera)
+    frames = sum(segment.n_frames for segment in segments)
+    parts = _message_parts(cloud, camera, store_key)
+    delivered = sum(len(cloud.compose(camera, segment.sequence)) for segment in segments)
+    rows = [("captured", "pixels, 24 bits each", frames * resolution_wh[0] * resolution_wh[1] * 3)]
+    rows += [("camera to cloud", what, size) for what, size in parts.items()]
+    rows += [("cloud, at rest", "background and segments", sum(parts.values()))]
+    rows += [("cloud to surveillance", "composed, faces sealed", delivered)]
+    table = pd.DataFrame(rows, columns=["hop", "what", "bytes"])
+    table["bytes_per_frame"] = table["bytes"] / frames
+    table["of_captured"] = table["bytes"] / table["bytes"].iloc[0]
+    return table
+
+
+def check_faces(captured: Iterable[NDArray[np.uint8]], shown: Iterable[Shown]) -> Exactness:
+    """Compare every revealed face with the camera's frame, byte by byte.
+
+    Parameters
+    ----------
+    captured : iterable of (H, W, 3) uint8 arrays
+        What the camera saw, BGR.
+    shown : iterable of Shown
+        The same frames, unmasked.
+    """
+    equal = list(_compare(captured, shown))
+    return Exactness(len(equal), sum(same for same, _ in equal), sum(pixels for _, pixels in equal))
+
+
+def _compare(captured: Iterable[NDArray[np.uint8]], shown: Iterable[Shown]) -> Iterator[tuple[bool, int]]:
+    for image, frame in zip_longest(captured, shown):
+        if image is None or frame is None:
+            raise ValueError(
+                "the surveillance system shows another number of frames than the camera captured"
+            )
+        for x0, y0, x1, y1 in frame.revealed:
+            yield np.array_equal(image[y0:y1, x0:x1], frame.image[y0:y1, x0:x1]), (x1 - x0) * (y1 - y0)
+
+
+def _message_parts(cloud: Cloud, camera: str, store_key: Key) -> dict[str, int]:
+    background = cloud.background(camera, 1)
+    parts = dict.fromkeys(
+        ("background, once", "objects, as video", "faces, sealed", "positions and times", "headers and tags"),
+        0,
+    )
+    parts["background, once"] = len(background)
+    for segment in cloud.segments(camera):
+        message = cloud.segment(camera, segment.sequence)
+        body = open_message(store_key, message)[1]
+        objects = decode(body, ObjectVideo)
+        video, faces = sum(map(len, objects.packets)), sum(len(encode(patch)) for patch in objects.patches)
+        parts["objects, as video"] += video
+        parts["faces, sealed"] += faces
+        parts["positions and times"] += len(body) - video - faces
+        parts["headers and tags"] += len(message) - len(body)
+    return parts
