@@ -1,0 +1,60 @@
+"""`gctr …`: the suite from the shell. Every command is a thin call of the package; errors are one sentence.
+
+Numeric and video libraries take a second to load: each command imports what it needs when it runs.
+"""
+
+from typing import Annotated
+
+import typer
+
+from gctr.cli import datasets, notebooks, pipeline
+from gctr.cli._console import OneSentence, console
+
+_HELP = """
+Privacy-preserving CCTV, from the shell.
+
+A [bold]camera[/bold] sends only masked objects, a [bold]cloud[/bold] that holds the background composes the picture,
+a [bold]surveillance system[/bold] puts the faces back with a key that the cloud never has:
+
+    gctr protect VIDEO -o DIR     mask, code, encrypt and store a video
+    gctr compose DIR -o out.mp4   the picture as the cloud composes it, faces masked
+    gctr unmask DIR -o out.mkv    the same with faces, byte for byte the camera's
+
+Footage and measurements:
+
+    gctr datasets list            public footage and where it comes from
+    gctr run 01_pipeline          run a notebook, save its tables and figures
+
+VIDEO is a file, a folder of images, a data set's name, or an address that FFmpeg opens (rtsp://…, /dev/video0).
+Set [bold]GCTR_DATA[/bold] to folders that hold copies of the public data, [bold]GCTR_DEBUG=1[/bold] for tracebacks.
+"""
+
+app = typer.Typer(
+    cls=OneSentence,
+    help=_HELP,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from gctr import __version__
+
+        console.print(f"gctr {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None: ...
+
+
+for command in (pipeline.protect, pipeline.compose, pipeline.unmask, notebooks.run, pipeline.info):
+    app.command()(command)
+app.add_typer(datasets.app, name="datasets")

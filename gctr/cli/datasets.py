@@ -1,0 +1,47 @@
+"""`gctr datasets`: public footage, where it comes from, and whether the copy here is right."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from gctr.cli._console import console
+
+app = typer.Typer(
+    help="Public footage: where it comes from, and whether the copy here is right.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def datasets_list() -> None:
+    """List the footage that gctr knows."""
+    from gctr.datasets import list_datasets
+
+    table = Table("name", "what", "licence", "here", title="data sets")
+    for entry in list_datasets():
+        table.add_row(entry.name, entry.title, entry.licence, "yes" if entry.available else "no")
+    console.print(table)
+
+
+@app.command("fetch")
+def datasets_fetch(names: Annotated[list[str], typer.Argument(help="Which.", show_default=False)]) -> None:
+    """Download footage into the cache, or find it in GCTR_DATA, and verify it."""
+    from gctr.datasets import fetch
+
+    for name in names:
+        console.print(f"{name}: {fetch(name)}", highlight=False, soft_wrap=True)
+
+
+@app.command("check")
+def datasets_check(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all by default.")] = None,
+) -> None:
+    """Verify the checksums of the footage that is here; exit 1 if one is wrong."""
+    from gctr.datasets import check, list_datasets
+
+    wrong = 0
+    for name in names or [entry.name for entry in list_datasets()]:
+        result = check(name)
+        wrong += result.ok is False
+        console.print(f"{name}: {result.text}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if wrong else 0)

@@ -1,0 +1,171 @@
+"""`gctr protect`, `compose`, `unmask`, `info`: a video through the three parties, in one folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+from rich.table import Table
+
+from gctr.cli._console import console, frames_progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gctr.parties.local import Protected
+    from gctr.parties.messages import Mode
+
+Folder = Annotated[Path, typer.Argument(help="What 'gctr protect' wrote.", show_default=False)]
+
+
+def protect(
+    video: Annotated[str, typer.Argument(help="File, folder, data set, or address.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for cloud, camera and keys.", show_default=False)
+    ],
+    camera: Annotated[str, typer.Option(help="The camera's name.")] = "cam-1",
+    mode: Annotated[
+        str, typer.Option(help="bucket_gcm, bucket_ctr, ctr, or gctr (the paper's; insecure).")
+    ] = ("bucket_gcm"),
+    qp: Annotated[
+        int, typer.Option(min=0, max=51, help="Quantisation of the objects' video; +6 halves it.")
+    ] = 24,
+    threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Lowest score of a face.")] = 0.2,
+    segment: Annotated[int, typer.Option(min=1, max=1000, help="Frames in a segment.")] = 50,
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
+) -> None:
+    """Mask the faces of a video, keep its objects only, encrypt and store them.
+
+    The folder gets cloud/ (what the cloud holds), camera/ and keys/ (two key files, mode 0600). Interrupted, the same
+    command goes on where it stopped.
+    """
+    from gctr.datasets import load
+    from gctr.parties.camera import CameraSettings
+    from gctr.parties.local import protect as run
+
+    settings = CameraSettings(camera, _known_mode(mode), segment, qp, face_threshold=threshold)
+    clip = load(video)
+    clip = clip.head(frames) if frames else clip
+    with frames_progress() as progress:
+        task = progress.add_task(f"protecting {clip.name}", total=clip.n_frames)
+        result = run(clip, out, settings, on_sent=lambda sent: progress.advance(task, sent.n_frames))
+        progress.update(task, completed=clip.n_frames)
+    _tell_protected(out, result)
+
+
+def compose(
+    folder: Folder,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help=".mp4, .mkv (lossless) or a picture.", show_default=False)
+    ],
+    camera: Annotated[str, typer.Option(help="The camera's name.")] = "cam-1",
+    background: Annotated[
+        bool, typer.Option("--background", help="The background alone, as a picture.")
+    ] = False,
+    frame: Annotated[int | None, typer.Option(help="With --track: the frame of a partial picture.")] = None,
+    track: Annotated[
+        int | None, typer.Option(help="With --frame: this masked object alone, as a picture.")
+    ] = None,
+) -> None:
+    """Write what the cloud composes, faces masked: the video, one masked object, or the background."""
+    from gctr.parties.local import open_folder
+
+    _, surveillance = open_folder(folder)
+    if background:
+        _write_picture(out, surveillance.background(camera))
+    elif frame is not None and track is not None:
+        _write_picture(out, surveillance.partial(camera, frame, track))
+    elif frame is not None or track is not None:
+        raise typer.BadParameter("a partial picture needs both --frame and --track")
+    else:
+        _write_video(out, folder, camera, unmask=None)
+
+
+def unmask(
+    folder: Folder,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help=".mkv keeps every byte, .mp4 does not.", show_default=False)
+    ],
+    camera: Annotated[str, typer.Option(help="The camera's name.")] = "cam-1",
+    key: Annotated[Path | None, typer.Option(help="The unmask key; DIR/keys/unmask.key by default.")] = None,
+    track: Annotated[int | None, typer.Option(help="This person alone.")] = None,
+) -> None:
+    """Write the composed video with the faces put back.
+
+    In an .mkv the faces' pixels equal the camera's byte for byte (FFV1, lossless); an .mp4 is smaller and lossy.
+    """
+    _write_video(out, folder, camera, unmask=key or folder / "keys" / "unmask.key", track=track)
+
+
+def info(folder: Annotated[Path | None, typer.Argument(help="A folder of 'gctr protect'.")] = None) -> None:
+    """Say what this machine and this gctr are, or what a folder holds."""
+    from gctr.experiments import describe_machine
+
+    console.print(_describe_folder(folder) if folder else _two_columns(describe_machine()))
+
+
+def _known_mode(text: str) -> "Mode":
+    from gctr.parties.messages import Mode
+
+    if text not in get_args(Mode):
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(get_args(Mode))}", param_hint="--mode")
+    return cast("Mode", text)
+
+
+def _tell_protected(folder: Path, result: Protected) -> None:
+    size = sum(sent.size for sent in result.sent)
+    masked = sum(sent.faces for sent in result.sent)
+    kept = f", {result.kept} were there already" if result.kept else ""
+    console.print(
+        f"{len(result.sent)} segments sent{kept}: {size:,} bytes, {masked} faces masked; "
+        f"background {result.background_size:,} bytes. See: gctr compose {folder} -o composed.mp4",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _write_video(
+    out: Path, folder: Path, camera: str, *, unmask: Path | None, track: int | None = None
+) -> None:
+    from gctr.parties.local import open_folder
+    from gctr.vision.video import write_video
+
+    cloud, surveillance = open_folder(folder, unmask)
+    segments = cloud.segments(camera)
+    if not segments:
+        raise ValueError(f"{folder} holds no segment of camera {camera!r}; cameras there: {cloud.cameras()}")
+    shown = surveillance.watch(camera, unmask=unmask is not None, track_id=track)
+    with frames_progress() as progress:
+        total = sum(segment.n_frames for segment in segments)
+        frames = progress.track(shown, total, description=f"writing {out.name}")
+        write_video(out, ((frame.time, frame.image) for frame in frames))
+
+
+def _write_picture(out: Path, image: NDArray[np.uint8]) -> None:
+    import cv2
+
+    from gctr._files import write_whole
+
+    if not cv2.haveImageWriter(out.name):
+        raise typer.BadParameter(f"{out.name}: end the name in .png, .jpg or .webp", param_hint="--out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, cv2.imencode(out.suffix, image)[1].tobytes())
+
+
+def _describe_folder(folder: Path) -> Table:
+    from gctr.parties.local import open_folder
+
+    cloud, _ = open_folder(folder)
+    table = Table("camera", "segments", "frames", "bytes", title=str(folder))
+    for camera in cloud.cameras():
+        segments = cloud.segments(camera)
+        frames, size = (sum(getattr(s, field) for s in segments) for field in ("n_frames", "size"))
+        table.add_row(camera, f"{len(segments)}", f"{frames}", f"{size:,}")
+    return table
+
+
+def _two_columns(facts: dict[str, object]) -> Table:
+    table = Table("", "", show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    return table
