@@ -7,7 +7,10 @@ A notebook says ``run = start("02_roi", globals(), clip)`` and then ``run.save_t
 from gctr.experiments.claims import CLAIMS, VERDICTS, claims_table, read_verdicts
 from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_photo, use_style
 from gctr.experiments.files import build_dir, dataset_label, results_dir
-from gctr.experiments.run import Run, declared_parameters, notebooks_dir, start
+from gctr.experiments.parameters import declared_parameters, notebooks_dir
+from gctr.experiments.provenance import describe_machine
+from gctr.experiments.run import Run, start
+from gctr.experiments.runner import Outcome, Summary, run_notebooks
 
 __all__ = [
     "CLAIMS",
@@ -15,14 +18,18 @@ __all__ = [
     "COLUMN",
     "PAGE",
     "VERDICTS",
+    "Outcome",
     "Run",
+    "Summary",
     "build_dir",
     "claims_table",
     "dataset_label",
     "declared_parameters",
+    "describe_machine",
     "notebooks_dir",
     "read_verdicts",
     "results_dir",
+    "run_notebooks",
     "show_photo",
     "start",
     "use_style",

@@ -55,6 +55,13 @@ def versions() -> dict[str, str]:
     return found | {name: _version(name) for name in names}
 
 
+def describe_machine() -> dict[str, object]:
+    """Return machine, versions and commit as one flat table for people: name and value."""
+    head = commit()
+    known = {"commit": f"{head['hash']}{' and changes' if head['dirty'] else ''}"} if head else {}
+    return machine() | known | versions()
+
+
 def _version(name: str) -> str:
     try:
         return metadata.version(name)

@@ -10,10 +10,8 @@ Works the same in JupyterLab and under papermill. Files, all written whole or no
 Limit: one process runs a notebook on one dataset at a time; of two, the last to write wins, file by file.
 """
 
-import ast
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,15 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-import nbformat
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gctr._paths import share
 from gctr.experiments import provenance
 from gctr.experiments.claims import CLAIMS, COLUMNS, VERDICTS
 from gctr.experiments.figures import png_bytes, svg_bytes, use_style
 from gctr.experiments.files import check_name, dataset_label, results_dir, without_paths, write_atomic
+from gctr.experiments.parameters import declared_parameters, notebooks_dir
 
 
 class HasChecksum(Protocol):
@@ -197,40 +194,3 @@ def start(notebook: str, parameters: Mapping[str, object], clip: HasChecksum | N
         "versions": provenance.versions(),
     }
     return Run(notebook, dataset, results_dir(), record)
-
-
-def notebooks_dir() -> Path:
-    """Return the folder of notebooks: the environment variable ``GCTR_NOTEBOOKS``, else those of gctr."""
-    return Path(os.environ.get("GCTR_NOTEBOOKS") or share("notebooks")).absolute()
-
-
-def declared_parameters(path: Path) -> dict[str, object]:
-    """Return the names and default values in the cell that is tagged ``parameters``.
-
-    Raises
-    ------
-    ValueError
-        If the file is missing or no notebook, has no such cell, or sets anything there but a literal.
-    """
-    try:
-        cells = nbformat.read(path, as_version=4).cells
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise ValueError(f"{path.name}: no readable notebook of that name in {path.parent.name}/") from error
-    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    if not tagged:
-        raise ValueError(f"{path.name}: no cell has the tag 'parameters'")
-    try:
-        return dict(_literal(statement) for statement in ast.parse(tagged[0]).body)
-    except (ValueError, SyntaxError) as error:
-        raise ValueError(
-            f"{path.name}: the parameters cell may only hold lines like name = literal"
-        ) from error
-
-
-def _literal(statement: ast.stmt) -> tuple[str, object]:
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            return name, ast.literal_eval(value)
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-            return name, ast.literal_eval(value)
-    raise ValueError("not a plain assignment")
