@@ -55,6 +55,7 @@ def _main(
 ) -> None: ...
 
 
-for command in (pipeline.protect, pipeline.compose, pipeline.unmask, notebooks.run, pipeline.info):
+for command in (pipeline.protect, pipeline.compose, pipeline.unmask, pipeline.info):
     app.command()(command)
+app.command(cls=notebooks.PairsOfWords)(notebooks.run)
 app.add_typer(datasets.app, name="datasets")

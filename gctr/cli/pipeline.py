@@ -1,5 +1,7 @@
 """`gctr protect`, `compose`, `unmask`, `info`: a video through the three parties, in one folder."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
