@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOREGROUND = 255  # OpenCV marks shadows 127
+WARM_UP = 8  # after fewer showings OpenCV's models still mark everything, or nothing
 
 
 class BackgroundModel(Protocol):
@@ -53,8 +54,8 @@ class _OpenCvBackground:
         self._subtractor = subtractor
         self._tolerance = tolerance
         self._fed = plate is not None
-        if plate is not None:
-            subtractor.apply(plate, learningRate=1.0)
+        for _ in range(WARM_UP if plate is not None else 0):
+            subtractor.apply(plate)
 
     def apply(self, frame: NDArray[np.uint8], held: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
         """See `BackgroundModel.apply`."""

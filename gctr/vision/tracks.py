@@ -57,7 +57,7 @@ class _Motion:
         self.hits, self.missed = self.hits + 1, 0
 
     def coast(self) -> None:
-        self.velocity *= 0.5  # an object that vanished most often stopped
+        self.velocity *= 0.8  # who is not seen for long has most often stopped
         self.box, self.missed = self.predict(), self.missed + 1
 
 
