@@ -13,20 +13,22 @@ from gctr.cli._console import OneSentence, console
 _HELP = """
 Privacy-preserving CCTV, from the shell.
 
-A [bold]camera[/bold] sends only masked objects, a [bold]cloud[/bold] that holds the background composes the picture,
-a [bold]surveillance system[/bold] puts the faces back with a key that the cloud never has:
+A [bold]camera[/bold] sends only masked objects; a [bold]cloud[/bold], which holds the
+background, composes the picture; a [bold]surveillance system[/bold] puts the faces
+back with a key that the cloud never has:
 
-    gctr protect VIDEO -o DIR     mask, code, encrypt and store a video
-    gctr compose DIR -o out.mp4   the picture as the cloud composes it, faces masked
-    gctr unmask DIR -o out.mkv    the same with faces, byte for byte the camera's
+    gctr protect VIDEO -o DIR      mask, code, encrypt and store a video
+    gctr compose DIR -o out.mp4    the picture as the cloud composes it
+    gctr unmask DIR -o out.mkv     the same with faces, byte for byte
 
 Footage and measurements:
 
-    gctr datasets list            public footage and where it comes from
-    gctr run 01_pipeline          run a notebook, save its tables and figures
+    gctr datasets list             public footage, and where it comes from
+    gctr run 01_pipeline           run a notebook, save tables and figures
 
-VIDEO is a file, a folder of images, a data set's name, or an address that FFmpeg opens (rtsp://…, /dev/video0).
-Set [bold]GCTR_DATA[/bold] to folders that hold copies of the public data, [bold]GCTR_DEBUG=1[/bold] for tracebacks.
+VIDEO is a file, a folder of images, a data set's name, or an address that
+FFmpeg opens (rtsp://…, /dev/video0). [bold]GCTR_DATA[/bold] names folders that hold
+copies of the public data; [bold]GCTR_DEBUG=1[/bold] shows tracebacks.
 """
 
 app = typer.Typer(

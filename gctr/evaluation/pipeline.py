@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gctr.parties.camera import Observation
 from gctr.parties.cloud import Cloud
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import Key
 from gctr.parties.messages import ObjectVideo, decode, encode
 from gctr.parties.surveillance import Shown
+from gctr.vision.coding import fill_outside
 
 
 class Exactness(NamedTuple):
@@ -21,6 +23,24 @@ class Exactness(NamedTuple):
     faces: int
     exact: int
     pixels: int
+
+
+def stages(observation: Observation) -> dict[str, NDArray[np.uint8]]:
+    """Return the paper's four pictures of one frame, (H, W, 3) uint8 BGR each, by their names (figure 1, a to d)."""
+    boxes = np.array([track.xyxy for track in observation.tracks], np.int32).reshape(-1, 4)
+    blank = np.full_like(observation.captured, 255)
+    return {
+        "captured frame": observation.captured,
+        "objects found (ROI)": observation.captured,
+        "background gone": fill_outside(observation.captured, boxes, blank),
+        "faces masked": fill_outside(observation.objects, boxes, blank),
+    }
+
+
+def as_image(data: bytes, width: int = 256, rows: int = 96) -> NDArray[np.uint8]:
+    """Return the first ``width * rows`` bytes as a grey picture, (rows, width) uint8, zero beyond their end."""
+    shown = np.frombuffer(data[: width * rows], np.uint8)
+    return np.pad(shown, (0, width * rows - len(shown))).reshape(rows, width)
 
 
 def count_hops(cloud: Cloud, camera: str, store_key: Key, resolution_wh: tuple[int, int]) -> pd.DataFrame:

@@ -5,8 +5,9 @@ A notebook says ``run = start("02_roi", globals(), clip)`` and then ``run.save_t
 """
 
 from gctr.experiments.claims import CLAIMS, VERDICTS, claims_table, read_verdicts
-from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_photo, use_style
+from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_boxes, show_photo, use_style
 from gctr.experiments.files import build_dir, dataset_label, results_dir
+from gctr.experiments.overview import paper_table, provenance_table, verdict_figure
 from gctr.experiments.parameters import declared_parameters, notebooks_dir
 from gctr.experiments.provenance import describe_machine
 from gctr.experiments.run import Run, start
@@ -27,10 +28,14 @@ __all__ = [
     "declared_parameters",
     "describe_machine",
     "notebooks_dir",
+    "paper_table",
+    "provenance_table",
     "read_verdicts",
     "results_dir",
     "run_notebooks",
+    "show_boxes",
     "show_photo",
     "start",
     "use_style",
+    "verdict_figure",
 ]

@@ -18,7 +18,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike, NDArray
 
 COLUMN = 3.5
 """Width of one column of a paper, in inches."""
@@ -85,6 +86,14 @@ def show_photo(ax: Axes, image: NDArray[np.uint8], title: str = "") -> None:
     ax.set(xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(False)
     ax.grid(False)
+
+
+def show_boxes(ax: Axes, boxes: ArrayLike, colour: str = "vermillion") -> None:
+    """Draw boxes, (N, 4) xyxy in pixels, over a photograph in `ax`; `colour` is a name of `COLOURS`."""
+    for x0, y0, x1, y1 in np.asarray(boxes).reshape(-1, 4):
+        frame = Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False)
+        frame.set(edgecolor=COLOURS[colour], linewidth=0.8)
+        ax.add_patch(frame)
 
 
 def svg_bytes(figure: Figure) -> bytes:
