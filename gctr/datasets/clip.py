@@ -20,6 +20,11 @@ Frame = NDArray[np.uint8]
 BOX_COLUMNS = ("frame", "track_id", "x0", "y0", "x1", "y1", "label", "identity")
 FACE_COLUMNS = ("frame", "track_id", "x0", "y0", "x1", "y1", "identity")
 
+
+class DatasetError(ValueError):
+    """Footage is missing, damaged or not what it should be; the message says what to do."""
+
+
 _INTEGER = {"frame", "track_id"}
 _TEXT = {"label", "identity"}
 
