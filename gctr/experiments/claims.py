@@ -1,11 +1,8 @@
 """The ten claims that the suite decides, and what the notebooks' runs have found about them so far.
 
 The paper is "ROI-based efficient video data processing for large-scale cloud storage in intelligent CCTV
-environment", Int. J. of Engineering & Technology 7, from p. 151 (journal and page are certain; title, year
-2018 and authors Lee and Park are not verified). Its five claims are: (1) sending ROI only saves bandwidth and
-storage; (2) masked data is safe against a sniffer and against exposure of the cloud; (3) GCTR encrypts and
-decrypts faster than AES-CTR; (4) partial images can be handled bucket by bucket; (5) it suits real-time,
-high-volume streams.
+environment", Int. J. of Engineering & Technology 7, from p. 151 (journal and page are certain; title, year 2018 and
+authors Lee and Park are not verified).
 """
 
 from dataclasses import dataclass
@@ -33,6 +30,14 @@ class Claim:
     decided_by: str
 
 
+PAPER_CLAIMS = {
+    1: "sending ROI only saves bandwidth and storage",
+    2: "masked data is safe against a sniffer and against exposure of the cloud",
+    3: "GCTR encrypts and decrypts faster than AES-CTR",
+    4: "partial images can be handled bucket by bucket",
+    5: "it suits real-time, high-volume streams",
+}
+"""The paper's own five claims."""
 CLAIMS = {
     "H1": Claim(
         "ROI-only sending cuts bandwidth",

@@ -1,0 +1,123 @@
+"""The claims at a glance: verdicts as a figure, the paper's five claims, and the runs behind them."""
+
+import json
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gctr.experiments.claims import (
+    CLAIMS,
+    CONDITIONAL,
+    FAILS,
+    HOLDS,
+    NOT_MEASURED,
+    PAPER_CLAIMS,
+    read_verdicts,
+)
+from gctr.experiments.figures import COLOURS, PAGE
+from gctr.experiments.files import results_dir
+
+# Told apart by shape as well as by colour.
+_MARKS = {
+    HOLDS: ("o", COLOURS["green"]),
+    CONDITIONAL: ("D", COLOURS["orange"]),
+    FAILS: ("X", COLOURS["vermillion"]),
+    NOT_MEASURED: ("_", "#999999"),
+}
+
+
+def paper_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the paper's five claims, each with the verdict that follows from those on its parts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `gctr.experiments.claims_table` returns it.
+
+    Returns
+    -------
+    DataFrame
+        Columns paper ("1" to "5"), text, verdict, parts (such as "H1: holds, H2: not measured yet").
+    """
+    return pd.DataFrame([_paper_row(str(number), text, table) for number, text in PAPER_CLAIMS.items()])
+
+
+def _paper_row(number: str, text: str, table: pd.DataFrame) -> dict[str, str]:
+    parts = table[table["paper"] == number]
+    listed = ", ".join(f"{row.claim}: {row.verdict}" for row in parts.itertuples())
+    return {"paper": number, "text": text, "verdict": _conjunction(list(parts["verdict"])), "parts": listed}
+
+
+def _conjunction(verdicts: list[str]) -> str:
+    """Return the verdict on a claim that holds only if every part does: the worst known, "holds" only if all hold."""
+    return next(worst for worst in (FAILS, NOT_MEASURED, CONDITIONAL, HOLDS) if worst in verdicts)
+
+
+def verdict_figure(table: pd.DataFrame) -> Figure:
+    """Draw the table of claims: a line for each claim, its verdict as a mark, and what was measured.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `gctr.experiments.claims_table` returns it. Limit: a measurement of more than two lines is cut short
+        here; the table has it whole.
+    """
+    figure, ax = plt.subplots(figsize=(PAGE, 0.29 * len(table) + 0.3))
+    for x, heading in ((0.05, "claim"), (0.4, "verdict"), (0.59, "measured")):
+        ax.text(x, -0.85, heading, va="center", fontsize=6.5, color="#666666")
+    for row, claim in enumerate(table.to_dict("records")):
+        _draw_row(ax, row, claim)
+    ax.set(xlim=(0, 1), ylim=(len(table) - 0.4, -1.2))
+    ax.axis("off")
+    return figure
+
+
+def _draw_row(ax: Axes, row: int, claim: dict[str, str]) -> None:
+    marker, colour = _MARKS[claim["verdict"]]
+    ax.axhline(row + 0.5, color="#dddddd", linewidth=0.5)
+    ax.text(0, row, claim["claim"], va="center", weight="bold")
+    ax.text(0.05, row, claim["text"], va="center")
+    ax.plot(0.38, row, marker, color=colour, markersize=6, markeredgewidth=1 if marker == "_" else 0)
+    ax.text(0.4, row, claim["verdict"], va="center")
+    lines = textwrap.wrap(claim["measured"], 58, max_lines=2, placeholder=" …")
+    ax.text(0.59, row, "\n".join(lines), va="center", fontsize=6.5)
+
+
+def provenance_table(dataset: str, folder: Path | None = None) -> pd.DataFrame:
+    """Return one row for each notebook run on `dataset`: the claims it decides, and where its results come from.
+
+    Parameters
+    ----------
+    dataset, folder
+        As in `gctr.experiments.read_verdicts`.
+
+    Returns
+    -------
+    DataFrame
+        Columns notebook, claims, date, commit, data (start of its sha256), cpu, seconds.
+    """
+    folder = folder or results_dir()
+    verdicts = read_verdicts(dataset, folder)
+    records = [
+        json.loads(path.read_text("utf-8"))
+        for path in sorted((folder / "provenance").glob(f"*.{dataset}.json"))
+    ]
+    return pd.DataFrame([_provenance_row(record, verdicts) for record in records])
+
+
+def _provenance_row(record: dict, verdicts: pd.DataFrame) -> dict[str, object]:
+    decided = set(verdicts.loc[verdicts["notebook"] == record["notebook"], "claim"])
+    commit = record["commit"] or {"hash": "", "dirty": False}
+    return {
+        "notebook": record["notebook"],
+        "claims": ", ".join(name for name in CLAIMS if name in decided),
+        "date": record["date"],
+        "commit": commit["hash"][:10] + (" and changes" if commit["dirty"] else ""),
+        "data": (record["dataset"]["sha256"] or "")[:10],
+        "cpu": record["machine"]["cpu"],
+        "seconds": record["run_seconds"],
+    }
