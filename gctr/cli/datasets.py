@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from gctr.cli._console import console
 
@@ -14,13 +14,16 @@ app = typer.Typer(
 
 @app.command("list")
 def datasets_list() -> None:
-    """List the footage that gctr knows."""
-    from gctr.datasets import list_datasets
+    """List the footage and models that gctr knows."""
+    from gctr.datasets import check, list_datasets, list_models
 
-    table = Table("name", "what", "licence", "here", title="data sets")
-    for entry in list_datasets():
-        table.add_row(entry.name, entry.title, entry.licence, "yes" if entry.available else "no")
-    console.print(table)
+    for title, entries in (("data sets", list_datasets()), ("models", list_models())):
+        table = Table(Column("name", no_wrap=True), "what", "licence", "MB", "here", title=title)
+        for entry in entries:
+            here = {True: "yes", False: "[red]wrong[/red]", None: "no"}[check(entry.name).ok]
+            size = f"{entry.size / 1e6:.1f}"
+            table.add_row(entry.name, entry.title, entry.licence, size, here)
+        console.print(table)
 
 
 @app.command("fetch")
@@ -37,10 +40,10 @@ def datasets_check(
     names: Annotated[list[str] | None, typer.Argument(help="Which; all by default.")] = None,
 ) -> None:
     """Verify the checksums of the footage that is here; exit 1 if one is wrong."""
-    from gctr.datasets import check, list_datasets
+    from gctr.datasets import check, list_datasets, list_models
 
     wrong = 0
-    for name in names or [entry.name for entry in list_datasets()]:
+    for name in names or [entry.name for entry in (*list_datasets(), *list_models())]:
         result = check(name)
         wrong += result.ok is False
         console.print(f"{name}: {result.text}", highlight=False, soft_wrap=True)

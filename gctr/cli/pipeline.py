@@ -130,7 +130,7 @@ def _write_video(
     out: Path, folder: Path, camera: str, *, unmask: Path | None, track: int | None = None
 ) -> None:
     from gctr.parties.local import open_folder
-    from gctr.vision.video import write_video
+    from gctr.vision.video import write_timed_video
 
     cloud, surveillance = open_folder(folder, unmask)
     segments = cloud.segments(camera)
@@ -140,7 +140,7 @@ def _write_video(
     with frames_progress() as progress:
         total = sum(segment.n_frames for segment in segments)
         frames = progress.track(shown, total, description=f"writing {out.name}")
-        write_video(out, ((frame.time, frame.image) for frame in frames))
+        write_timed_video(out, ((frame.time, frame.image) for frame in frames))
 
 
 def _write_picture(out: Path, image: NDArray[np.uint8]) -> None:

@@ -47,14 +47,52 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[Frame], fps: floa
         If there is no frame, a frame is no picture or differs in size, the file cannot be written (folder
         missing, disk full), or the suffix is another one.
     """
+    if not 0 < fps <= 1000:
+        raise VideoError(f"frames a second must lie above 0 and at most 1000, not {fps}")
+    rate = Fraction(fps).limit_denominator(1001)
+    return _write(path, ((k / rate, frame) for k, frame in enumerate(frames)), rate, 1 / rate, crf)
+
+
+def write_timed_video(
+    path: str | os.PathLike[str], timed: Iterable[tuple[float, Frame]], *, crf: float = 18
+) -> int:
+    """Write frames with the times at which they are shown, for instance those of a variable frame rate.
+
+    Parameters
+    ----------
+    path : str or path
+        As for `write_video`.
+    timed : iterable of (float, NDArray[uint8] of shape (H, W, 3))
+        Seconds since the start, kept to the millisecond and growing, and BGR frames of one size.
+    crf : float
+        As for `write_video`.
+
+    Returns
+    -------
+    int
+        How many frames were written.
+
+    Raises
+    ------
+    VideoError
+        As `write_video`; also if two frames have the same millisecond.
+    """
+    return _write(path, timed, Fraction(25), Fraction(1, 1000), crf)
+
+
+def _write(
+    path: str | os.PathLike[str],
+    timed: Iterable[tuple[float | Fraction, Frame]],
+    rate: Fraction,
+    tick: Fraction,
+    crf: float,
+) -> int:
     path = Path(path)
     if path.suffix.lower() not in _CONTAINERS:
         raise VideoError(f"{path}: name it .mkv (lossless) or .mp4 (H.264); {path.suffix!r} is not written")
-    if not 0 < fps <= 1000:
-        raise VideoError(f"frames a second must lie above 0 and at most 1000, not {fps}")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        count = _encode(part, path.suffix.lower(), frames, fps, crf)
+        count = _encode(part, path.suffix.lower(), timed, rate, tick, crf)
         os.replace(part, path)
     except av.error.FFmpegError as error:
         raise VideoError(f"cannot write {path}: {error.strerror}") from error
@@ -63,18 +101,31 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[Frame], fps: floa
     return count
 
 
-def _encode(part: Path, suffix: str, frames: Iterable[Frame], fps: float, crf: float) -> int:
-    pictures = iter(frames)
+def _encode(
+    part: Path,
+    suffix: str,
+    timed: Iterable[tuple[float | Fraction, Frame]],
+    rate: Fraction,
+    tick: Fraction,
+    crf: float,
+) -> int:
+    pictures = iter(timed)
     first = next(pictures, None)
     if first is None:
         raise VideoError("there is no frame to write")
-    _check_picture(first, first.shape, 0)
+    _check_picture(first[1], first[1].shape, 0)
     with av.open(f"file:{part}", "w", format=_CONTAINERS[suffix]) as container:
-        stream = _add_stream(container, suffix, first, Fraction(fps).limit_denominator(1001), crf)
-        for count, picture in enumerate(chain([first], pictures), start=1):
-            _check_picture(picture, first.shape, count - 1)
-            padded = _pad(picture, stream)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(padded, format="bgr24")))
+        stream = _add_stream(container, suffix, first[1], rate, crf)
+        stream.codec_context.time_base = tick
+        last = -1
+        for count, (seconds, picture) in enumerate(chain([first], pictures), start=1):
+            _check_picture(picture, first[1].shape, count - 1)
+            frame = av.VideoFrame.from_ndarray(_pad(picture, stream), format="bgr24")
+            frame.pts, frame.time_base = round(seconds / tick), tick
+            if frame.pts <= last:
+                raise VideoError(f"frame {count - 1} is not shown after the one before it ({float(seconds):.3f} s)")
+            last = frame.pts
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return count
 
