@@ -123,7 +123,9 @@ def _encode(
             frame = av.VideoFrame.from_ndarray(_pad(picture, stream), format="bgr24")
             frame.pts, frame.time_base = round(seconds / tick), tick
             if frame.pts <= last:
-                raise VideoError(f"frame {count - 1} is not shown after the one before it ({float(seconds):.3f} s)")
+                raise VideoError(
+                    f"frame {count - 1} is not shown after the one before it ({float(seconds):.3f} s)"
+                )
             last = frame.pts
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -136,8 +138,9 @@ def _add_stream(
     height, width = first.shape[:2]
     if suffix == ".mkv":
         stream = container.add_stream("ffv1", rate=rate)
-        # Level 3 carries a checksum for every slice.
-        stream.pix_fmt, stream.options = "bgr0", {"level": "3", "slicecrc": "1"}
+        # Level 3 carries a checksum for every slice; a picture of a few pixels cannot be sliced.
+        slices = "4" if min(width, height) >= 16 else "1"
+        stream.pix_fmt, stream.options = "bgr0", {"level": "3", "slicecrc": "1", "slices": slices}
     else:
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf)}

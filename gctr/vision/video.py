@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from gctr.vision.containers import MAX_PIXELS, Address, VideoError
 from gctr.vision.recording import write_timed_video, write_video
 
-__all__ = ["MAX_PIXELS", "TruncatedVideoWarning", "VideoError", "VideoSource", "read_video", "write_timed_video", "write_video"]
+__all__ = [
+    "MAX_PIXELS",
+    "TruncatedVideoWarning",
+    "VideoError",
+    "VideoSource",
+    "read_video",
+    "write_timed_video",
+    "write_video",
+]
 
 Frame = NDArray[np.uint8]
 
