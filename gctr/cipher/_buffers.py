@@ -32,21 +32,32 @@ def as_secret(value: Any, name: str, sizes: tuple[int, ...]) -> bytes:
 
 
 def as_octets(value: BytesLike, name: str) -> Octets:
-    """Return a flat uint8 view of `value`, or a copy where its memory is not contiguous.
+    """Return a flat, read-only uint8 view of `value`, or a copy where an array's memory is not contiguous.
+
+    Read-only also keeps numba at one compiled version a kernel, whether bytes or arrays come in.
 
     Raises
     ------
     TypeError
         If it is neither bytes-like nor a uint8 array.
     """
+    octets = flat_view(value, name)
+    octets.flags.writeable = False
+    return octets
+
+
+def flat_view(value: BytesLike, name: str) -> Octets:
+    """Return a flat uint8 view of `value`, writable where `value` is; else as `as_octets`."""
     if isinstance(value, np.ndarray):
         if value.dtype != np.uint8:
             raise TypeError(f"{name} must be a uint8 array, not {value.dtype}; use .view(np.uint8)")
-        return np.ascontiguousarray(value).reshape(-1)
+        return np.ascontiguousarray(value).reshape(-1).view()
     try:
-        return np.frombuffer(value, np.uint8) if len(value) else np.empty(0, np.uint8)
+        view = memoryview(value)
+        return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
     except (TypeError, ValueError, BufferError):
-        raise TypeError(f"{name} must be bytes-like or a uint8 array, not {type(value).__name__}") from None
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be contiguous bytes-like or a uint8 array, not {kind}") from None
 
 
 def output_for(data: Octets, out: BytesLike | None) -> Octets:
@@ -63,7 +74,7 @@ def output_for(data: Octets, out: BytesLike | None) -> Octets:
         return np.empty(data.size, np.uint8)
     if isinstance(out, np.ndarray) and not out.flags.c_contiguous:
         raise ValueError("out must be contiguous")
-    target = as_octets(out, "out")
+    target = flat_view(out, "out")
     if target.size != data.size:
         raise ValueError(f"out has {target.size} bytes, data has {data.size}; they must be equal")
     if data.size and not target.flags.writeable:

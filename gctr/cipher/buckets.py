@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from gctr.cipher._buffers import as_secret
+from gctr.cipher._groups import bucket_ends
 
 BLOCK = 16  # bytes of an AES block
 MAX_GROUP_SIZE = 1 << 16
@@ -68,6 +67,11 @@ class GctrParams:
     def group_bytes(self) -> int:
         """Bytes of one whole group; 1600 at the defaults."""
         return self.group_size * self.unit_bytes
+
+    @property
+    def is_ctr(self) -> bool:
+        """Whether every bucket is one block, which makes the mode AES-CTR from counter block `sid`."""
+        return self.unit == "block" and self.vector == "bucket" and self.buckets == self.group_size
 
 
 VERSION_1 = GctrParams()
@@ -164,7 +168,7 @@ def bucket_layout(
         raise ValueError(f"the range {start}:{stop} does not lie inside 0:{size}")
     first, n_groups = groups_of_range(start, stop, params)
     ends = np.empty((n_groups, params.buckets), np.uint32)
-    _bucket_ends(*split128(sid), np.uint64(first), params.group_size, ends)
+    bucket_ends(*split128(sid), np.uint64(first), params.group_size, ends)
     bounds = np.zeros(ends.size + 1, np.uint64)
     bounds[1:] = (ends.astype(np.uint64) * np.uint64(params.unit_bytes)).ravel()
     bounds[1:] += np.repeat(np.arange(n_groups, dtype=np.uint64), params.buckets) * np.uint64(
@@ -188,57 +192,3 @@ def groups_of_range(start: int, stop: int, params: GctrParams) -> tuple[int, int
 def split128(value: int) -> tuple[np.uint64, np.uint64]:
     """Return the upper and the lower 64 bits of a 128-bit number."""
     return np.uint64(value >> 64), np.uint64(value & 0xFFFFFFFFFFFFFFFF)
-
-
-@intrinsic
-def _mulhi(typingctx, a, b):
-    """Upper 64 bits of the 128-bit product of two uint64."""
-    from llvmlite import ir
-
-    def codegen(context, builder, signature, args):
-        wide = ir.IntType(128)
-        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
-        return builder.trunc(builder.lshr(product, wide(64)), ir.IntType(64))
-
-    return types.uint64(types.uint64, types.uint64), codegen
-
-
-@njit(cache=True)
-def philox4x64(k0, k1, c0, c1):
-    """Philox4x64-10 of counter (c0, c1, 0, 0) under key (k0, k1); four uint64."""
-    c2, c3 = np.uint64(0), np.uint64(0)
-    for _ in range(10):
-        hi0, lo0 = _mulhi(np.uint64(0xD2E7470EE14C6C93), c0), np.uint64(0xD2E7470EE14C6C93) * c0
-        hi1, lo1 = _mulhi(np.uint64(0xCA5A826395121157), c2), np.uint64(0xCA5A826395121157) * c2
-        c0, c1, c2, c3 = hi1 ^ c1 ^ k0, lo1, hi0 ^ c3 ^ k1, lo0
-        k0 += np.uint64(0x9E3779B97F4A7C15)
-        k1 += np.uint64(0xBB67AE8584CAA73B)
-    return c0, c1, c2, c3
-
-
-@njit(cache=True)
-def group_ends(k0, k1, group, group_size, marks, ends):
-    """Write where the buckets of one group end, in units, into `ends`; `marks` is all-zero scratch."""
-    n_cuts = ends.size - 1
-    words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
-    for k in range(n_cuts):
-        if k % 4 == 0:
-            words = philox4x64(k0, k1, group, np.uint64(k // 4))
-        limit = np.uint64(group_size - n_cuts + k)
-        cut = _mulhi(words[k % 4], limit) + np.uint64(1)
-        marks[limit if marks[cut] else cut] = True
-    found = 0
-    for unit in range(1, group_size):
-        if marks[unit]:
-            marks[unit] = False
-            ends[found] = unit
-            found += 1
-    ends[n_cuts] = group_size
-
-
-@njit(cache=True, nogil=True)
-def _bucket_ends(k0, k1, first, group_size, ends):
-    """Write the bucket ends of consecutive groups into `ends`, (groups, buckets) uint32."""
-    marks = np.zeros(group_size, np.bool_)
-    for row in range(ends.shape[0]):
-        group_ends(k0, k1, first + np.uint64(row), group_size, marks, ends[row])

@@ -1,0 +1,170 @@
+"""One piece of data through one mode on the backend in use; what `modes` and `batch` share.
+
+Pieces of one message may run in different threads: the kernels release Python's interpreter lock.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gctr.cipher._buffers import Octets
+from gctr.cipher._groups import (
+    bucket_ctr_into,
+    fill_counters,
+    gctr_given,
+    gctr_into,
+    runs_given,
+    runs_into,
+)
+from gctr.cipher.aes import BLOCK, LANES, backend, ctr_into, library_blocks, library_ctr
+from gctr.cipher.buckets import VERSION_1, GctrParams, split128
+
+STREAM_BYTES = 1 << 25  # from here on an output of its own is written past the cache, as memcpy does
+LIBRARY_BYTES = 1 << 22  # data whose counters the library encrypts in one call
+
+
+def ctr_piece(key: bytes, counter: int, offset: int, src: Octets, dst: Octets) -> None:
+    """AES-CTR from byte `offset` of the stream that begins at counter block `counter`."""
+    block, skip = (counter + offset // BLOCK) % (1 << 128), offset % BLOCK
+    name = backend()
+    if name == "library":
+        library_ctr(key, block.to_bytes(BLOCK, "big"), skip, src, dst)
+    else:
+        ctr_into(LANES[name], _array(key), *split128(block), skip, src, dst, _streams(src, dst, skip))
+
+
+def gctr_piece(key: bytes, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets) -> None:
+    """GCTR from byte `offset` of the data."""
+    if params.is_ctr:
+        ctr_piece(key, sid, offset, src, dst)
+        return
+    (first, skip), name, ids = divmod(offset, params.group_bytes), backend(), split128(sid)
+    if name == "library":
+        _gctr_library(key, sid, params, offset, src, dst)
+    elif params == VERSION_1:
+        streaming = _streams(src, dst, skip)
+        gctr_into(LANES[name], _array(key), *ids, np.uint64(first), skip, src, dst, streaming)
+    else:
+        runs_into(LANES[name], _array(key), *ids, _shape(params), np.uint64(first), skip, src, dst)
+
+
+def bucket_ctr_piece(
+    key: bytes, nonce: int, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets
+) -> None:
+    """bucket_ctr from byte `offset` of the data."""
+    (first, skip), name = divmod(offset, params.group_bytes), backend()
+    if name == "library":
+        _bucket_ctr_library(key, nonce, sid, params, offset, src, dst)
+        return
+    shape, streaming = (params.group_size, params.buckets), _streams(src, dst, skip)
+    bucket_ctr_into(
+        LANES[name],
+        _array(key),
+        np.uint64(nonce),
+        *split128(sid),
+        shape,
+        np.uint64(first),
+        skip,
+        src,
+        dst,
+        streaming,
+    )
+
+
+def in_threads(
+    piece: Callable[[int, Octets, Octets], None],
+    offset: int,
+    src: Octets,
+    dst: Octets,
+    step: int,
+    threads: int,
+) -> None:
+    """Call ``piece(offset, src, dst)`` on up to `threads` parts at once, cut at multiples of `step` of the stream."""
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, is {threads}")
+    steps = -(-(offset % step + src.size) // step)
+    share = -(-steps // threads) * step
+    stops = range(share - offset % step, src.size + share, share) if src.size else []
+    if len(stops) <= 1:
+        piece(offset, src, dst)
+        return
+    cuts = [0, *(min(stop, src.size) for stop in stops)]
+    parts = [(offset + a, src[a:b], dst[a:b]) for a, b in pairwise(cuts) if a < b]
+    list(thread_pool(threads).map(lambda part: piece(*part), parts))
+
+
+@cache
+def thread_pool(threads: int) -> ThreadPoolExecutor:
+    """Return the pool of that many threads; made once, since starting a thread costs as much as a megabyte."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="gctr-cipher")
+
+
+def bucket_ids(sid: int, index: NDArray[np.uint64]) -> Octets:
+    """Return ``sid + index`` modulo 2**128, (n, 16) uint8, big-endian."""
+    upper, lower = split128(sid)
+    words = np.empty((index.size, 2), ">u8")
+    words[:, 1] = total = lower + index
+    words[:, 0] = upper + (total < lower)
+    return words.view(np.uint8)
+
+
+def _gctr_library(key: bytes, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets) -> None:
+    per_group = _shape(params)[3]
+    for first, skip, part in _tiles(params, offset, src.size):
+        groups = -(-(skip + part.stop - part.start) // params.group_bytes)
+        group = np.uint64(first) + np.arange(groups, dtype=np.uint64)[:, None]
+        index = group * np.uint64(params.buckets) + np.arange(per_group, dtype=np.uint64)
+        vectors = library_blocks(key, bucket_ids(sid, index.ravel())).reshape(-1)
+        place = np.uint64(first), skip, src[part], dst[part]
+        if params == VERSION_1:
+            gctr_given(LANES["library"], vectors, *split128(sid), *place)
+        else:
+            runs_given(LANES["library"], vectors, *split128(sid), _shape(params), *place)
+
+
+def _bucket_ctr_library(
+    key: bytes, nonce: int, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets
+) -> None:
+    for first, skip, part in _tiles(params, offset, src.size):
+        groups = -(-(skip + part.stop - part.start) // params.group_bytes)
+        words = np.empty((groups * params.group_size, 2), np.uint64)
+        words[:, 0] = nonce
+        fill_counters(
+            *split128(sid), params.group_size, params.buckets, np.uint64(first), lower := words[:, 1].copy()
+        )
+        words[:, 1] = lower
+        stream = library_blocks(key, words.astype(">u8").view(np.uint8)).reshape(-1)
+        np.bitwise_xor(src[part], stream[skip : skip + part.stop - part.start], out=dst[part])
+
+
+def _tiles(params: GctrParams, offset: int, size: int):
+    """Yield first group, bytes to skip in it, and slice of the data, for a few megabytes at a time."""
+    tile = max(1, LIBRARY_BYTES // params.group_bytes) * params.group_bytes
+    start = 0
+    while start < size:
+        first, skip = divmod(offset + start, params.group_bytes)
+        stop = min(size, start + tile - skip)
+        yield first, skip, slice(start, stop)
+        start = stop
+
+
+def _shape(params: GctrParams) -> tuple[int, int, int, int]:
+    per_group = params.buckets if params.vector == "bucket" else 1
+    return params.group_size, params.buckets, params.unit_bytes, per_group
+
+
+def _array(key: bytes) -> Octets:
+    return np.frombuffer(key, np.uint8)
+
+
+def _streams(src: Octets, dst: Octets, skip: int) -> bool:
+    """Whether to write past the cache: a large output of its own whose blocks lie on multiples of 16."""
+    return (
+        dst.size >= STREAM_BYTES
+        and src.ctypes.data != dst.ctypes.data
+        and (dst.ctypes.data - skip) % BLOCK == 0
+    )
