@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from gctr._files import write_whole
 from gctr._paths import ROOT
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -75,8 +76,8 @@ def _without_path(value: object) -> object:
     return Path(value).name if value.startswith(("/", "~", ".")) or "\\" in value else value
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write `content` to `path`; a reader, or a crash at any moment, finds the old file or the new, whole.
+def write_result(path: Path, content: bytes) -> None:
+    """Write `content` to `path` whole or not at all, for everybody to read, making folders as needed.
 
     Raises
     ------
@@ -84,12 +85,5 @@ def write_atomic(path: Path, content: bytes) -> None:
         If the disk is full or the folder cannot be written; the old file is then untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, content)
+    path.chmod(0o644)

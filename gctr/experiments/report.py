@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gctr.experiments.claims import CONDITIONAL, FAILS, HOLDS, claims_table
-from gctr.experiments.files import results_dir, write_atomic
+from gctr.experiments.files import results_dir, write_result
 from gctr.experiments.parameters import read_notebook
 
 _BADGES = {HOLDS: "holds", FAILS: "fails", CONDITIONAL: "conditional"}
@@ -38,7 +38,7 @@ def write_page(executed: Path, build: Path) -> Path:
 
     page = build / "report" / f"{executed.stem}.html"
     body, _ = HTMLExporter(template_name="lab", embed_images=True).from_filename(str(executed))
-    write_atomic(page, body.encode())
+    write_result(page, body.encode())
     return page
 
 
@@ -53,7 +53,7 @@ def write_index(build: Path) -> Path:
         for name in datasets
     ]
     page = build / "report" / "index.html"
-    write_atomic(page, _document("\n".join(sections)).encode())
+    write_result(page, _document("\n".join(sections)).encode())
     return page
 
 

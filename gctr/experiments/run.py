@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from gctr.experiments import provenance
 from gctr.experiments.claims import CLAIMS, COLUMNS, VERDICTS
 from gctr.experiments.figures import png_bytes, svg_bytes, use_style
-from gctr.experiments.files import check_name, dataset_label, results_dir, without_paths, write_atomic
+from gctr.experiments.files import check_name, dataset_label, results_dir, without_paths, write_result
 from gctr.experiments.parameters import declared_parameters, notebooks_dir
 
 
@@ -139,7 +139,7 @@ class Run:
         self._write(self._csv(name), text.encode())
 
     def _write(self, relative: str, content: bytes) -> None:
-        write_atomic(self.folder / relative, content)
+        write_result(self.folder / relative, content)
         self._files[relative] = hashlib.sha256(content).hexdigest()
         record = self.record | {
             "run_seconds": round(time.monotonic() - self._began, 1),
@@ -147,7 +147,7 @@ class Run:
             "files": self._files,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        write_atomic(self.folder / f"provenance/{self.notebook}.{self.dataset}.json", text.encode())
+        write_result(self.folder / f"provenance/{self.notebook}.{self.dataset}.json", text.encode())
 
     def _stem(self, name: str) -> str:
         return f"{self.notebook}.{self.dataset}.{name}"

@@ -17,6 +17,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from gctr.experiments.files import build_dir, dataset_label, results_dir
@@ -60,6 +61,7 @@ class _ThisInterpreter(KernelSpecManager):
             env={
                 "GCTR_RESULTS": str(results_dir()),
                 "GCTR_NOTEBOOKS": str(notebooks_dir()),
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
                 "PYTHONWARNINGS": "",
                 "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             },
@@ -127,7 +129,7 @@ def _progress(console: Console) -> Progress:
 def _line(outcome: Outcome, number: int, count: int) -> str:
     verdict = "[green]done[/]" if outcome.error is None else "[red]failed[/]"
     line = f"{number}/{count} {outcome.notebook} {verdict} in {outcome.seconds:.1f} s"
-    return line if outcome.error is None else f"{line}\n    {outcome.error.replace('[', chr(92) + '[')}"
+    return line if outcome.error is None else f"{line}\n    {escape(outcome.error)}"
 
 
 def _run_one(path: Path, values: dict[str, object], build: Path, progress: Progress) -> Outcome:
