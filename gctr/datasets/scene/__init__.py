@@ -1,0 +1,1 @@
+"""The parts of the synthetic scene; `gctr.datasets.synthetic` is the way in."""

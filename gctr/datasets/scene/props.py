@@ -1,0 +1,134 @@
+"""Street furniture, with the shadow it throws: what stands on the plaza, some of it in front of the walkers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gctr.datasets.scene.houses import foliage, paste
+from gctr.datasets.scene.texture import Image
+from gctr.datasets.scene.view import View, on_ground
+
+SHADE = np.array(
+    [0.60, 0.56, 0.53], np.float32
+)  # what a full shadow leaves of B, G, R: the sky still lights it
+
+
+@dataclass(frozen=True)
+class Post:
+    """An upright cylinder: foot at (x, z), metres; colour BGR."""
+
+    x: float
+    z: float
+    radius: float
+    height: float
+    colour: tuple[float, float, float]
+    bottom: float = 0.0
+
+
+LAMP = (
+    Post(2.05, 7.6, 0.055, 6.0, (62, 66, 62)),
+    Post(2.05, 7.6, 0.105, 0.75, (58, 62, 58)),
+    Post(2.05, 7.6, 0.085, 0.85, (70, 74, 70), 0.75),
+)
+BIN = (
+    Post(2.62, 7.7, 0.205, 0.84, (52, 66, 48)),
+    Post(2.62, 7.7, 0.225, 0.93, (78, 84, 82), 0.84),
+)
+BOLLARDS = tuple(Post(x, 10.9, 0.075, 0.92, (74, 76, 78)) for x in (-5.4, -3.6, -1.8, 3.6, 5.4))
+PLANTERS = ((-1.15, 13.7), (1.55, 13.7))  # x, z of tubs with a shrub
+
+
+@dataclass(frozen=True)
+class Occluder:
+    """What hides walkers behind depth `z`: its coverage over the frame rows and columns of `window`."""
+
+    z: float
+    window: tuple[slice, slice]
+    cover: Image
+
+
+def _column(post: Post) -> Image:
+    """Return the brightness across a cylinder lit from the left."""
+    s = np.linspace(-0.98, 0.98, 41, dtype=np.float32)
+    towards = np.sqrt(1 - s * s)
+    lit = np.maximum(0.0, -0.66 * s + 0.50 * towards)
+    return 0.42 + 0.85 * lit + 0.9 * np.maximum(0, lit - 0.72) * 2
+
+
+def _paint_post(picture: Image, cover: Image, post: Post, view: View, scale: int) -> None:
+    """Paint a post and add it to `cover` (H * scale, W * scale)."""
+    points = np.array([[post.x, post.height, post.z], [post.x, post.bottom, post.z]])
+    (u, v0), (_, v1) = view.project(points) * scale
+    half = post.radius * view.focal / post.z * scale
+    x0, x1 = int(np.floor(u - half)), int(np.ceil(u + half))
+    y0, y1 = max(int(v0), 0), min(round(v1 + 0.18 * half), picture.shape[0])
+    if x1 <= 0 or x0 >= picture.shape[1] or y1 <= y0:
+        return
+    light = cv2.resize(_column(post)[None], (x1 - x0, 1), interpolation=cv2.INTER_LINEAR)
+    layer = np.asarray(post.colour, np.float32) * light[..., None]
+    layer = np.repeat(layer, y1 - y0, axis=0)
+    layer *= np.linspace(1.05, 0.9, y1 - y0, dtype=np.float32)[:, None, None]
+    mask = np.ones(layer.shape[:2], np.float32)
+    rounding = np.sqrt(np.clip(1 - np.linspace(-1, 1, x1 - x0) ** 2, 0, 1)) * 0.18 * half
+    rows = np.arange(y1 - y0)[:, None]
+    mask[rows >= (y1 - y0) - 0.18 * half + rounding[None]] = 0
+    paste(picture, layer, mask, x0, y0)
+    paste(cover[..., None], np.ones((*mask.shape, 1), np.float32), mask, x0, y0)
+
+
+def _paint_planter(
+    rng: np.random.Generator, picture: Image, x: float, z: float, view: View, scale: int
+) -> None:
+    per_metre = view.focal / z * scale
+    tub = Post(x, z, 0.30, 0.55, (96, 108, 118))
+    _paint_post(picture, np.zeros(picture.shape[:2], np.float32), tub, view, scale)
+    size = (round(0.95 * per_metre), round(0.95 * per_metre))
+    layer, cover = foliage(rng, size, (26, 44, 30), (80, 138, 104), 26)
+    u, v = view.project(np.array([x, 0.5, z])) * scale
+    paste(picture, layer, cover, round(u - size[1] / 2), round(v - size[0] * 0.86))
+
+
+def paint_props(rng: np.random.Generator, view: View, scale: int, picture: Image) -> list[Occluder]:
+    """Paint furniture and its shadows into `picture` and return what stands in front of walkers."""
+    shade = np.zeros(picture.shape[:2], np.uint8)
+    tubs = tuple(Post(x, z, 0.30, 1.2, (0, 0, 0)) for x, z in PLANTERS)
+    for post in (*LAMP[:2], *BIN, *BOLLARDS, *tubs):
+        top = np.array([post.x, min(post.height, 4.5), post.z])
+        _throw_into(shade, post, top, view, scale)
+    horizon = int((view.horizon + 0.10 * view.height) * scale)
+    soft = cv2.GaussianBlur(shade, (0, 0), 0.9 * scale).astype(np.float32)[..., None] / 255
+    soft[:horizon] = 0
+    picture *= 1 - soft * (1 - SHADE)
+    for x, z in PLANTERS:
+        _paint_planter(rng, picture, x, z, view, scale)
+    occluders = []
+    for group in (BOLLARDS, BIN, LAMP):
+        cover = np.zeros(picture.shape[:2], np.float32)
+        for post in group:
+            _paint_post(picture, cover, post, view, scale)
+        occluders.append(_occluder(group[0].z, cover, view))
+    return occluders
+
+
+def _throw_into(shade: NDArray[np.uint8], post: Post, top: NDArray, view: View, scale: int) -> None:
+    angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    ring = post.radius * np.stack([np.cos(angle), np.zeros(12), np.sin(angle)], axis=1)
+    foot = np.array([post.x, 0.0, post.z])
+    ground = np.concatenate([foot + ring, on_ground(top) + ring])
+    hull = cv2.convexHull((view.project(ground) * scale).astype(np.float32))
+    cv2.fillConvexPoly(shade, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+
+
+def _occluder(z: float, cover: Image, view: View) -> Occluder:
+    small = cv2.resize(cover, (view.width, view.height), interpolation=cv2.INTER_AREA)
+    rows, columns = np.nonzero(small.max(axis=1))[0], np.nonzero(small.max(axis=0))[0]
+    window = (
+        (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        if len(rows)
+        else (slice(0), slice(0))
+    )
+    return Occluder(z, window, np.ascontiguousarray(small[window]))

@@ -1,0 +1,98 @@
+"""The camera's electronics: temporal noise and compression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import av
+import cv2
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from gctr.datasets.clip import DatasetError, Frame
+
+
+@numba.njit(cache=True, nogil=True)
+def expose(scene: NDArray, gain: NDArray, luma: NDArray, chroma: NDArray, frame: NDArray) -> None:
+    """Round `scene` * `gain` + noise to uint8. Chroma noise (h / 2, w / 2, 2) is added so that luma keeps its sigma."""
+    for y in range(frame.shape[0]):
+        for x in range(frame.shape[1]):
+            n = luma[y, x]
+            cb, cr = chroma[y // 2, x // 2, 0], chroma[y // 2, x // 2, 1]
+            # Rec. 601: luma = 0.114 B + 0.587 G + 0.299 R is untouched by cb and cr
+            b = scene[y, x, 0] * gain[0] + n + 1.772 * cb
+            g = scene[y, x, 1] * gain[1] + n - 0.344136 * cb - 0.714136 * cr
+            r = scene[y, x, 2] * gain[2] + n + 1.402 * cr
+            frame[y, x, 0] = np.uint8(min(max(b + 0.5, 0.0), 255.0))
+            frame[y, x, 1] = np.uint8(min(max(g + 0.5, 0.0), 255.0))
+            frame[y, x, 2] = np.uint8(min(max(r + 0.5, 0.0), 255.0))
+
+
+def noise(seed: int, k: int, shape: tuple[int, int], sigma: float, chroma: float) -> tuple[NDArray, NDArray]:
+    """Return frame k's luma noise (H, W) of `sigma` levels and its chroma noise (H/2, W/2, 2); any frame alone."""
+    height, width = shape
+    half = ((height + 1) // 2, (width + 1) // 2, 2)
+    if sigma == 0:
+        return np.zeros(shape, np.float32), np.zeros(half, np.float32)
+    rng = np.random.Generator(np.random.SFC64([seed, 3, k]))
+    luma = rng.standard_normal(shape, np.float32) * np.float32(sigma)
+    return luma, rng.standard_normal(half, np.float32) * np.float32(sigma * chroma)
+
+
+def compressor(text: str) -> tuple[str, int]:
+    """Read "none", "jpeg:QUALITY" (1–100) or "h264:CRF" (0–51).
+
+    Raises
+    ------
+    DatasetError
+        If it is none of these.
+    """
+    kind, _, level = text.partition(":")
+    limits = {"jpeg": (1, 100), "h264": (0, 51)}
+    if kind == "none" and not level:
+        return "none", 0
+    if kind in limits and level.isdigit() and limits[kind][0] <= int(level) <= limits[kind][1]:
+        return kind, int(level)
+    raise DatasetError(
+        f'scene parameter compression: "none", "jpeg:1" to "jpeg:100" or "h264:0" to "h264:51", not {text!r}'
+    )
+
+
+def compress(frames: Iterable[Frame], text: str, fps: float) -> Iterator[Frame]:
+    """Encode and decode frames, in order, as a camera's own encoder does before anyone sees them."""
+    kind, level = compressor(text)
+    if kind == "jpeg":
+        return _jpeg(frames, level)
+    return _h264(frames, level, fps) if kind == "h264" else iter(frames)
+
+
+def _jpeg(frames: Iterable[Frame], quality: int) -> Iterator[Frame]:
+    for frame in frames:
+        _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        yield cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[misc]
+
+
+def _h264(frames: Iterable[Frame], crf: int, fps: float) -> Iterator[Frame]:
+    """Pass frames through libx264 without delay, one thread, so that the bytes depend on the frames alone."""
+    encoder: av.VideoCodecContext | None = None
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    for frame in frames:
+        height, width = frame.shape[:2]
+        if encoder is None:
+            encoder = av.CodecContext.create("libx264", "w")
+            encoder.width, encoder.height, encoder.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
+            encoder.time_base = Fraction(1, 1000)
+            encoder.options = {
+                "preset": "veryfast",
+                "tune": "zerolatency",
+                "crf": str(crf),
+                "threads": "1",
+                "g": "50",
+            }
+        picture = av.VideoFrame.from_ndarray(frame, "bgr24").reformat(format="yuv420p")
+        for packet in encoder.encode(picture):
+            for out in decoder.decode(packet):
+                yield out.to_ndarray(format="bgr24")
