@@ -11,6 +11,8 @@ Okabe, M. and Ito, K. (2008), "Color Universal Design".
 import base64
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -99,7 +101,8 @@ def show_boxes(ax: Axes, boxes: ArrayLike, colour: str = "vermillion") -> None:
 def svg_bytes(figure: Figure) -> bytes:
     """Return `figure` as SVG, the same bytes each time; its photographs (`show_photo`) are JPEG."""
     buffer = io.BytesIO()
-    with plt.rc_context({"svg.hashsalt": "gctr", "image.composite_image": False}):
+    fixed: dict[Any, Any] = {"svg.hashsalt": "gctr", "image.composite_image": False}
+    with plt.rc_context(fixed), _settled(figure):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return _PHOTO.sub(_as_jpeg, buffer.getvalue())
 
@@ -107,8 +110,25 @@ def svg_bytes(figure: Figure) -> bytes:
 def png_bytes(figure: Figure) -> bytes:
     """Return `figure` as PNG, without date or version in it."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with _settled(figure):
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+@contextmanager
+def _settled(figure: Figure) -> Iterator[None]:
+    """Hold the layout still: it depends, in the last digits, on how often the figure was drawn before."""
+    engine = figure.get_layout_engine()
+    for _ in range(3):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 6).tolist())
+        ax.set_in_layout(True)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine or "none")
 
 
 def _as_jpeg(found: re.Match[bytes]) -> bytes:
