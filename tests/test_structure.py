@@ -111,12 +111,14 @@ def split_pin(line: str) -> tuple[str, str]:
     return normal(name.strip()), version.strip()
 
 
-def declared() -> tuple[set[str], set[str]]:
-    """Return the direct dependencies of gctr itself, and those of its tests."""
+def declared() -> dict[str, set[str]]:
+    """Return the direct dependencies by extra; those of gctr itself are under ""."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    own, test = project["dependencies"], project["optional-dependencies"]["test"]
-    names = [{normal(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in lines} for lines in (own, test)]
-    return names[0], names[1]
+    groups = {"": project["dependencies"], **project["optional-dependencies"]}
+    return {
+        extra: {normal(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in lines}
+        for extra, lines in groups.items()
+    }
 
 
 def pins() -> dict[str, str]:
@@ -132,18 +134,17 @@ def conda_pins() -> dict[str, str]:
 
 
 def test_every_direct_dependency_is_pinned_alike_for_pip_and_conda() -> None:
-    own, test = declared()
-    expected = {name: pins().get(name) for name in own | test}
+    expected = {name: pins().get(name) for name in set().union(*declared().values())}
     assert None not in expected.values(), "missing from constraints.txt"
     assert {name: version for name, version in conda_pins().items() if version} == expected
 
 
 def test_everything_imported_is_declared() -> None:
-    own, _ = declared()
+    known = set().union(*(names for extra, names in declared().items() if extra != "test"))
     imports = {"cv2": "opencv-python", "skimage": "scikit-image", "Crypto": "pycryptodome"}
     tops = {name.split(".")[0] for path in SOURCES for name in imported_names(path)}
     third = {normal(imports.get(top, top)) for top in tops - set(sys.stdlib_module_names) - {"gctr"}}
-    assert third <= own, f"not in pyproject.toml: {sorted(third - own)}"
+    assert third <= known, f"not in pyproject.toml: {sorted(third - known)}"
 
 
 # --- documentation and files -----------------------------------------------------------------------------------
