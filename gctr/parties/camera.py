@@ -1,19 +1,21 @@
 """The camera: registers its background, finds objects, masks faces, seals and sends.
 
-For each segment: foreground and tracks frame by frame; gaps filled backward; faces found, taken out into patches and
-painted over; everything outside the objects replaced by the plate; coded, sealed, sent. An unmasked pixel leaves this
-module only inside a patch that is sealed under the unmask key.
+For each segment: foreground and tracks frame by frame; gaps filled backward; faces found, filled in over time, taken
+out into patches and painted over, heads where no face is sure (`gctr.vision.covers`); everything outside the objects
+replaced by the plate; coded, sealed, sent. An unmasked pixel leaves this module only inside a patch that is sealed
+under the unmask key. If the face detector fails, every object is masked whole and the camera goes on.
 
 Paper: section 3 a) to d), figure 1.
 
-Limits: one fixed view; a face that the detector misses in a frame is sent as it is; a person who stands still while
-the background is registered becomes part of it (faces in it are masked, for good).
+Limits: those of `gctr.vision.covers`; one fixed view; a person who stands still while the background is registered
+becomes part of it (faces in it are masked, for good).
 """
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +26,10 @@ from gctr.parties.keys import seal_patches
 from gctr.parties.messages import Header, Kind, Mode, ObjectVideo, Sighting, encode
 from gctr.vision.background import Mog2Background, register_plate
 from gctr.vision.coding import DEFAULT_QP, encode_plate, encode_segment, fill_outside
-from gctr.vision.faces import CenterFace, FaceDetector
-from gctr.vision.masking import Patch, grow_boxes, hide_faces
+from gctr.vision.covers import Cover, CoverSettings, Face, FaceFollower, Policy, cover_objects
+from gctr.vision.faces import CenterFace, FaceDetector, detect_safely
+from gctr.vision.masking import Kind as MaskKind
+from gctr.vision.masking import MaskStyle, Patch, cut, grow_boxes, hide_faces, paint, split_boxes
 from gctr.vision.roi import find_boxes
 from gctr.vision.tracks import Track, Tracker, fill_gaps
 
@@ -46,7 +50,9 @@ class CameraSettings:
 
     `camera` is its name; `mode` encrypts messages; `segment_frames` go into one segment; `qp` is the video's
     quantisation parameter; `block` the coding block in pixels; `face_threshold` the lowest score of a face;
-    `face_margin` widens a face's box by this share on each side.
+    `face_margin` widens a face's box by this share on each side; `policy` says what of a person is masked; the
+    detector is asked every `face_every` frames; `mask` is the kind of mask, `mask_shape` its
+    outline: box or ellipse.
     """
 
     camera: str = "cam-1"
@@ -56,13 +62,18 @@ class CameraSettings:
     block: int = 16
     face_threshold: float = 0.2
     face_margin: float = 0.2
+    policy: Policy = "face"
+    face_every: int = 1
+    mask: MaskKind = "solid"
+    mask_shape: Literal["box", "ellipse"] = "box"
 
 
 class Observation(NamedTuple):
     """What the camera makes of one frame; images are (H, W, 3) uint8 BGR.
 
     `captured` never leaves the camera. `faces` are the masked boxes, (N, 4) int32 xyxy; `patches` their original
-    pixels by track; `objects` the masked objects on the plate, which is what is coded.
+    pixels by track; `objects` the masked objects on the plate, which is what is coded; `covers` say for each masked
+    box whose it is and why it is masked.
     """
 
     time: float
@@ -71,6 +82,7 @@ class Observation(NamedTuple):
     faces: NDArray[np.int32]
     patches: dict[int, list[Patch]]
     objects: Image
+    covers: tuple[Cover, ...] = ()
 
 
 class Sent(NamedTuple):
@@ -105,6 +117,11 @@ class Camera:
         self.settings = settings or CameraSettings()
         self.store_key, self._unmask_key = store_key, unmask_key
         self._detector = detector or CenterFace(self.settings.face_threshold)
+        self._covering = CoverSettings(
+            self.settings.policy, self.settings.face_margin, self.settings.face_every
+        )
+        # The scrambling key is forgotten with the camera: the sealed patches are the way back.
+        self._style = MaskStyle(self.settings.mask, self.settings.mask_shape == "ellipse", key=os.urandom(32))
         self._sequence = self._first_frame = 0
 
     def register(self, frames: Iterable[Image]) -> bytes:
@@ -119,6 +136,7 @@ class Camera:
         self.key_packet = encode_plate(plate, qp=self.settings.qp)
         self._model = Mog2Background(plate)
         self._tracker = Tracker(resolution_wh=_resolution_wh(plate))
+        self._follower = FaceFollower(self._detector, self._covering)
         return seal(self.store_key, self._header("background", 0), self.key_packet)
 
     def run(
@@ -146,13 +164,13 @@ class Camera:
         while chunk := list(islice(frames, self.settings.segment_frames)):
             followed = self.follow([image for _, image in chunk])
             if self._sequence not in done:
-                observations = [
-                    self.mask(t, image, tracks) for (t, image), tracks in zip(chunk, followed, strict=True)
-                ]
+                observations = self.mask_segment(chunk, followed)
                 inspect(observations)
                 message = self.pack(observations)
                 receiver.put(message)
                 yield self._sent(observations, len(message))
+            elif self._sequence + 1 not in done:  # the next segment's first frames need the faces before them
+                self._follower.follow([image for _, image in chunk], followed)
             self._sequence += 1
             self._first_frame += len(chunk)
 
@@ -167,17 +185,36 @@ class Camera:
         return fill_gaps(seen)
 
     def mask(self, time: float, image: Image, tracks: list[Track]) -> Observation:
-        """Mask the faces of one frame's objects and drop everything else."""
-        faces = self._faces(image) if tracks else np.empty((0, 4), np.int32)
-        owners = [_owner(face, tracks) for face in faces]
-        faces = faces[[owner is not None for owner in owners]]
-        masked, patches = hide_faces(image, faces)
-        by_track: dict[int, list[Patch]] = {}
-        for owner, patch in zip((o for o in owners if o is not None), patches, strict=True):
-            by_track.setdefault(owner, []).append(patch)
-        return Observation(
-            time, image, tracks, faces, by_track, fill_outside(masked, _boxes(tracks), self.plate)
-        )
+        """Mask the faces of one frame's objects and drop everything else; a segment of one frame."""
+        return self.mask_segment([(time, image)], [tracks])[0]
+
+    def mask_segment(
+        self, timed: Sequence[tuple[float, Image]], followed: Sequence[list[Track]]
+    ) -> list[Observation]:
+        """Mask the faces of a segment's objects and drop everything else.
+
+        Parameters
+        ----------
+        timed : sequence of (float, (H, W, 3) uint8 BGR array)
+        followed : sequence of list of Track
+            From `follow`, for the same frames.
+        """
+        faces = self._follower.follow([image for _, image in timed], followed)
+        return [self._observe(*row) for row in zip(timed, followed, faces, strict=True)]
+
+    def _observe(
+        self, timed: tuple[float, Image], tracks: list[Track], faces: list[Face] | None
+    ) -> Observation:
+        time, image = timed
+        covers = cover_objects(faces, tracks, self._covering, _resolution_wh(image))
+        boxes = np.array([cover.xyxy for cover in covers], np.int32).reshape(-1, 4)
+        masked = paint(image, boxes, self._style, self.plate)
+        patches: dict[int, list[Patch]] = {}
+        for cover, parts in zip(covers, split_boxes(boxes), strict=True):
+            if parts:
+                patches.setdefault(cover.track_id, []).extend(cut(image, parts))
+        objects = fill_outside(masked, _boxes(tracks), self.plate)
+        return Observation(time, image, tracks, boxes, patches, objects, tuple(covers))
 
     def pack(self, observations: Sequence[Observation]) -> bytes:
         """Return the sealed message of one segment. A segment in which nothing moved carries no video."""
@@ -194,7 +231,7 @@ class Camera:
         return seal(self.store_key, header, encode(body))
 
     def _faces(self, image: Image) -> NDArray[np.int32]:
-        found = self._detector.detect(image)
+        found = detect_safely(self._detector, image)
         return grow_boxes(found[:, :4], self.settings.face_margin, _resolution_wh(image))
 
     def _header(self, kind: Kind, n_frames: int) -> Header:
@@ -225,17 +262,6 @@ def _resolution_wh(image: Image) -> tuple[int, int]:
 
 def _boxes(tracks: Sequence[Track]) -> NDArray[np.int32]:
     return np.array([track.xyxy for track in tracks], np.int32).reshape(-1, 4)
-
-
-def _owner(face: NDArray[np.int32], tracks: Sequence[Track]) -> int | None:
-    """Return the track whose box shares most pixels with a face's, or None: then none of the face is sent."""
-    if not tracks:
-        return None
-    boxes = _boxes(tracks)
-    sides = np.minimum(boxes[:, 2:], face[2:]) - np.maximum(boxes[:, :2], face[:2])
-    shared = sides.clip(min=0).prod(axis=1)
-    best = int(shared.argmax())
-    return tracks[best].track_id if shared[best] else None
 
 
 def _by_track(observations: Sequence[Observation]) -> dict[int, list[tuple[int, Patch]]]:
