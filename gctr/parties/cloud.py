@@ -3,86 +3,94 @@
 It shares the storage key with camera and surveillance system and has no other: faces stay sealed, here and in all
 that it answers. This module imports nothing that knows the unmask key; a test proves it.
 
-The store is an SQLite index and one file a message. A file is written beside its place, synced and renamed, and only
-then indexed, in one transaction: what was acknowledged is whole and stays, and a process killed at any moment leaves
-a store that opens. Messages are stored as they came, encrypted.
+The store is an SQLite index (`gctr.parties.index`) and one immutable file a message (`gctr.parties.blobs`). A message
+is opened and checked, then its file is made durable, and only then indexed, in one transaction: what was acknowledged
+is whole and stays, and a process killed at any moment leaves a store that opens. Messages are stored as they came,
+encrypted. Many threads, and many processes on one disk, may use one store.
 
 Paper: section 3 and figures 1 and 2.
 
-Limits: one folder on one disk; nothing is ever deleted.
+Limits: the index lives on a local disk, also where the files are in a bucket.
 """
 
-import errno
-import hashlib
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
-from gctr._files import write_whole
+from gctr.parties.arrivals import Stamp, add_background, add_segment, captured_at
+from gctr.parties.blobs import blob_name, open_blobs, read_checked
 from gctr.parties.envelope import open_message, seal
+from gctr.parties.index import PAGE, Index
 from gctr.parties.keyfile import Key
-from gctr.parties.messages import Composition, Header, ObjectVideo, check_objects, decode, encode, peek_header
-from gctr.vision.coding import decode_plate, decode_segment, encode_still
+from gctr.parties.messages import (
+    Composition,
+    Header,
+    MessageError,
+    ObjectVideo,
+    Patches,
+    check_objects,
+    decode,
+    encode,
+)
+from gctr.parties.store import NotStored, Receipt, Refused, SegmentInfo, StoreError, clear_errors
+from gctr.vision.coding import CodingError, decode_plate, decode_segment, encode_still
 
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS backgrounds (
-    camera TEXT, version INTEGER, file TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (camera, version)
-);
-CREATE TABLE IF NOT EXISTS segments (
-    camera TEXT, sequence INTEGER, first_frame INTEGER NOT NULL, n_frames INTEGER NOT NULL,
-    background_version INTEGER NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (camera, sequence),
-    FOREIGN KEY (camera, background_version) REFERENCES backgrounds (camera, version)
-);
-"""
+__all__ = ["Cloud", "SegmentInfo", "StoreError"]
 
-
-class StoreError(RuntimeError):
-    """A store that cannot take or give what was asked; the text says what to do."""
-
-
-class SegmentInfo(NamedTuple):
-    """One stored segment; `size` in bytes, as it came."""
-
-    camera: str
-    sequence: int
-    first_frame: int
-    n_frames: int
-    background_version: int
-    size: int
+_BACKGROUNDS_AT_HAND = 16
+Stages = Callable[[str], AbstractContextManager[object]]
 
 
 class Cloud:
-    """A store of backgrounds and segments in one folder.
+    """A store of backgrounds and segments.
 
     Parameters
     ----------
     folder : Path
-        Made where it does not exist.
+        Holds the index, and the files unless `blobs` says otherwise. Made where it does not exist.
     store_key : Key
         The storage key, to check what comes and to compose.
+    blobs : str, optional
+        Where the files are: a path or an fsspec URL such as ``s3://bucket/prefix``.
+    options : mapping, optional
+        For the library that opens the URL.
+    stages : callable, optional
+        Gives a context manager for each stage of ingest ("open", "check", "write", "index"), to time it.
+    clock : callable
+        Seconds since 1970.
     """
 
-    def __init__(self, folder: Path, store_key: Key) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        store_key: Key,
+        *,
+        blobs: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        stages: Stages = lambda stage: nullcontext(),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
         self._key = store_key
-        with _clear_errors(folder):
-            (folder / "blobs").mkdir(parents=True, exist_ok=True)
-            self._index = _open_index(folder / "index.sqlite")
+        self._stages, self._clock = stages, clock
+        with clear_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.blobs = open_blobs(blobs or folder / "blobs", options)
+        self.index = Index(folder / "index.sqlite")
+        self._key_packet = lru_cache(_BACKGROUNDS_AT_HAND)(self._read_key_packet)
 
     def close(self) -> None:
         """Close the index. What was acknowledged is safe without it."""
-        self._index.close()
+        self.index.close()
 
     def put(self, message: bytes) -> None:
         """Take a background or a segment from a camera. When this returns, it is stored for good.
-
-        The same message twice is stored once.
 
         Raises
         ------
@@ -91,37 +99,58 @@ class Cloud:
         StoreError
             If its place is taken by another message, its background is not registered, or the disk is full.
         """
-        header, body = open_message(self._key, message)
-        if header.kind == "background":
-            decode_plate(body, header.resolution_wh)
-        elif header.kind == "segment":
-            check_objects(header, decode(body, ObjectVideo))
-            self._check_background(header)
-        else:
-            raise StoreError(f"a camera sends backgrounds and segments, not a {header.kind}")
-        self._keep(header, message)
+        self.receive(message)
+
+    def receive(self, message: bytes, stamp: Stamp | None = None) -> Receipt:
+        """Take a message as `put` does; say in which order it came and what is missing.
+
+        `stamp` is the camera's word on when the segment was captured and sent (`gctr.parties.arrivals`).
+        """
+        received = self._clock()
+        with self._stages("open"):
+            header, body = open_message(self._key, message)
+        with self._stages("check"):
+            self._check(header, body)
+            file = blob_name(message)
+            known = self._known(header) == file
+        if not known:
+            with self._stages("write"):
+                self.blobs.put(file, message)
+        with self._stages("index"):
+            return self._add(header, file, len(message), received, stamp)
 
     def segments(self, camera: str) -> list[SegmentInfo]:
-        """Return what is stored of a camera, in order."""
-        columns = ", ".join(SegmentInfo._fields)
-        rows = self._index.execute(
-            f"SELECT {columns} FROM segments WHERE camera = ? ORDER BY sequence", (camera,)
-        )
-        return [SegmentInfo(*row) for row in rows]
+        """Return all that is stored of a camera, in order."""
+        found, page = [], self.index.segments(camera)
+        while page:
+            found += page
+            page = self.index.segments(camera, first=page[-1].sequence + 1) if len(page) == PAGE else []
+        return found
+
+    def at_frame(self, camera: str, number: int) -> SegmentInfo:
+        """Return the segment that holds frame `number`, counted since the camera's start."""
+        found = self.index.at_frame(camera, number)
+        if found is None:
+            raise NotStored(f"no segment of camera {camera!r} holds frame {number}")
+        return found
 
     def cameras(self) -> list[str]:
         """Return the names of the cameras that registered a background."""
-        return [
-            name for (name,) in self._index.execute("SELECT DISTINCT camera FROM backgrounds ORDER BY camera")
-        ]
+        return self.index.cameras()
 
     def background(self, camera: str, version: int) -> bytes:
         """Return a background alone: the message that registered it."""
-        return self._read("backgrounds", "version", camera, version)
+        file = self.index.background_file(camera, version)
+        if file is None:
+            raise NotStored(f"no background with version {version} of camera {camera!r} is stored here")
+        return read_checked(self.blobs, file)
 
     def segment(self, camera: str, sequence: int) -> bytes:
         """Return a segment as the camera sent it."""
-        return self._read("segments", "sequence", camera, sequence)
+        file = self.index.segment_file(camera, sequence)
+        if file is None:
+            raise NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
+        return read_checked(self.blobs, file)
 
     def compose(self, camera: str, sequence: int) -> bytes:
         """Return a segment in front of its background: a sealed `Composition`, faces still sealed within."""
@@ -134,101 +163,87 @@ class Cloud:
         `frame` counts from 0 in the segment. Raises StoreError if the object is not in that frame.
         """
         header, composition = self._composition(camera, sequence)
-        box = _find(composition.objects, frame, track_id)
+        x0, y0, x1, y1 = _find(composition.objects, frame, track_id)
         frames = decode_segment(composition.key_packet, composition.objects.packets, header.resolution_wh)
-        x0, y0, x1, y1 = box
         for image in islice(frames, frame, None):
             picture = encode_still(image[y0:y1, x0:x1].copy())
             return seal(self._key, replace(header, kind="picture"), picture)
         raise StoreError(f"segment {sequence} of {camera} holds no picture of frame {frame}")
 
+    def patches(self, camera: str, sequence: int, track_id: int | None = None) -> bytes:
+        """Return the sealed faces of a segment alone, all or those of one object: a sealed `Patches`."""
+        header, objects = self._objects(camera, sequence)
+        wanted = [patch for patch in objects.patches if track_id in (None, patch.track_id)]
+        return seal(self._key, replace(header, kind="patches"), encode(Patches(wanted)))
+
     def _composition(self, camera: str, sequence: int) -> tuple[Header, Composition]:
+        header, objects = self._objects(camera, sequence)
+        return header, Composition(self._key_packet(camera, header.background_version), objects)
+
+    def _objects(self, camera: str, sequence: int) -> tuple[Header, ObjectVideo]:
         header, body = open_message(self._key, self.segment(camera, sequence))
-        _, key_packet = open_message(self._key, self.background(camera, header.background_version))
-        return header, Composition(key_packet, decode(body, ObjectVideo))
+        return header, decode(body, ObjectVideo)
+
+    def _read_key_packet(self, camera: str, version: int) -> bytes:
+        return open_message(self._key, self.background(camera, version))[1]
+
+    def _check(self, header: Header, body: bytes) -> None:
+        if header.kind == "background":
+            try:
+                decode_plate(body, header.resolution_wh)
+            except CodingError as error:
+                raise MessageError(f"the background of {header.camera} is no picture: {error}") from None
+        elif header.kind == "segment":
+            check_objects(header, decode(body, ObjectVideo))
+            self._check_background(header)
+        else:
+            raise Refused(f"a camera sends backgrounds and segments, not a {header.kind}")
 
     def _check_background(self, header: Header) -> None:
-        registered = peek_header(self.background(header.camera, header.background_version))
-        if registered.resolution_wh != header.resolution_wh:
-            raise StoreError(
+        registered = self.index.background_size(header.camera, header.background_version)
+        if registered is None:
+            raise NotStored(
+                f"no background with version {header.background_version} of camera {header.camera!r} is stored "
+                "here: register it first"
+            )
+        if registered != tuple(header.resolution_wh):
+            raise Refused(
                 f"segment {header.sequence} of {header.camera} is of another size than its background"
             )
 
-    def _keep(self, header: Header, message: bytes) -> None:
-        file = f"{hashlib.sha256(message).hexdigest()}.msg"
-        with _clear_errors(self._folder):
-            if self._already(header, file):
-                return
-            write_whole(self._folder / "blobs" / file, message)
-            self._insert(header, file, len(message))
-
-    def _insert(self, header: Header, file: str, size: int) -> None:
-        with self._index:
-            if header.kind == "background":
-                values: tuple = (header.camera, header.background_version, file, size)
-                self._index.execute("INSERT INTO backgrounds VALUES (?, ?, ?, ?)", values)
-            else:
-                frames = (header.first_frame, header.n_frames, header.background_version)
-                values = (header.camera, header.sequence, *frames, file, size)
-                self._index.execute("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-
-    def _already(self, header: Header, file: str) -> bool:
+    def _known(self, header: Header) -> str | None:
         if header.kind == "background":
-            stored = self._file("backgrounds", "version", header.camera, header.background_version)
-        else:
-            stored = self._file("segments", "sequence", header.camera, header.sequence)
-        if stored not in (None, file):
-            number = header.background_version if header.kind == "background" else header.sequence
-            raise StoreError(
-                f"{header.kind} {number} of {header.camera} is stored already and differs: use a new number"
-            )
-        return stored is not None
+            return self.index.background_file(header.camera, header.background_version)
+        return self.index.segment_file(header.camera, header.sequence)
 
-    def _file(self, table: str, number: str, camera: str, value: int) -> str | None:
-        # Table and column come from this module alone, never from a message.
-        query = f"SELECT file FROM {table} WHERE camera = ? AND {number} = ?"
-        row = self._index.execute(query, (camera, value)).fetchone()
-        return row[0] if row else None
-
-    def _read(self, table: str, number: str, camera: str, value: int) -> bytes:
-        file = self._file(table, number, camera, value)
-        if file is None:
-            raise StoreError(f"no {table[:-1]} with {number} {value} of camera {camera!r} is stored here")
+    def _add(self, header: Header, file: str, size: int, received: float, stamp: Stamp | None) -> Receipt:
         try:
-            data = (self._folder / "blobs" / file).read_bytes()
-        except OSError as error:
-            raise StoreError(f"the store lost {file}: {error.strerror}; restore it from a copy") from None
-        if hashlib.sha256(data).hexdigest() != file.removesuffix(".msg"):
-            raise StoreError(f"{file} is damaged on disk: restore it from a copy")
-        return data
+            with self.index.writing() as index:
+                if header.kind == "background":
+                    return add_background(index, header, file, size, received)
+                captured, offset = captured_at(stamp, received)
+                return add_segment(index, header, file, size, captured, offset)
+        except Refused:
+            self._forget(file)
+            raise
+
+    def _forget(self, file: str) -> None:
+        query = "SELECT 1 FROM segments WHERE file = ? UNION ALL SELECT 1 FROM backgrounds WHERE file = ?"
+        if not self.index.rows(query, (file, file)):
+            self.blobs.delete(file)
+
+
+def iterate_compositions(cloud: Cloud, camera: str, first: int, last: int) -> Iterator[bytes]:
+    """Yield the compositions of the stored segments `first` to `last`, both included, one at a time."""
+    page = cloud.index.segments(camera, first=first, last=last, limit=64)
+    while page:
+        for segment in page:
+            yield cloud.compose(camera, segment.sequence)
+        page = cloud.index.segments(camera, first=page[-1].sequence + 1, last=last, limit=64)
 
 
 def _find(objects: ObjectVideo, frame: int, track_id: int) -> tuple[int, int, int, int]:
     for sighting in objects.sightings:
         if (sighting.frame, sighting.track_id) == (frame, track_id):
             return sighting.xyxy
-    raise StoreError(f"object {track_id} is not in frame {frame} of this segment")
-
-
-def _open_index(path: Path) -> sqlite3.Connection:
-    index = sqlite3.connect(path)
-    version = index.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, _FORMAT):
-        raise StoreError(f"{path} is a store of format {version}; this gctr reads format {_FORMAT}")
-    index.execute("PRAGMA journal_mode = WAL")
-    index.execute("PRAGMA synchronous = FULL")  # an acknowledged segment survives a power cut
-    index.execute("PRAGMA foreign_keys = ON")
-    index.executescript(_SCHEMA + f"PRAGMA user_version = {_FORMAT};")
-    return index
-
-
-@contextmanager
-def _clear_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "the disk is full: free some space and send it again" if full else error.strerror
-        raise StoreError(f"nothing was stored in {folder}, and what it held is safe: {what}") from None
-    except sqlite3.Error as error:
-        raise StoreError(f"the index in {folder} refused: {error}; nothing was acknowledged") from None
+    raise NotStored(f"object {track_id} is not in frame {frame} of this segment")

@@ -22,7 +22,7 @@ Side = Annotated[int, Meta(ge=16, le=8192)]
 Coordinate = Annotated[int, Meta(ge=0, le=8192)]
 Box = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 Mode = Literal["bucket_gcm", "bucket_ctr", "ctr", "gctr"]
-Kind = Literal["background", "segment", "composition", "picture"]
+Kind = Literal["background", "segment", "composition", "picture", "patches"]
 Packets = Annotated[list[bytes], Meta(max_length=MAX_FRAMES)]
 Times = Annotated[list[Annotated[float, Meta(ge=0)]], Meta(max_length=MAX_FRAMES)]
 
@@ -93,6 +93,12 @@ class Composition(Struct, frozen=True, forbid_unknown_fields=True, array_like=Tr
 
     key_packet: bytes
     objects: ObjectVideo
+
+
+class Patches(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """The sealed faces of a segment alone, all or those of one object."""
+
+    patches: Annotated[list[SealedPatch], Meta(max_length=100_000)]
 
 
 Body = TypeVar("Body", bound=Struct)

@@ -6,18 +6,29 @@ surrounds them has gone through lossy video. Paper: section 3 d) and figure 2.
 
 from collections.abc import Iterator
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.parties.cloud import Cloud, StoreError
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import Key
 from gctr.parties.keys import UnmaskError, open_patches
 from gctr.parties.messages import Composition, Header, Kind, MessageError, check_objects, decode
+from gctr.parties.store import SegmentInfo
 from gctr.vision.coding import decode_plate, decode_segment, decode_still
 from gctr.vision.masking import Patch, reveal_faces
+
+
+class Source(Protocol):
+    """Whom a surveillance system asks: a `Cloud` in the same process, or a `gctr.parties.remote.RemoteCloud`."""
+
+    def segments(self, camera: str) -> list[SegmentInfo]: ...
+    def at_frame(self, camera: str, number: int) -> SegmentInfo: ...
+    def background(self, camera: str, version: int) -> bytes: ...
+    def compose(self, camera: str, sequence: int) -> bytes: ...
+    def partial(self, camera: str, sequence: int, frame: int, track_id: int) -> bytes: ...
+    def patches(self, camera: str, sequence: int, track_id: int | None = None) -> bytes: ...
 
 
 class Shown(NamedTuple):
@@ -39,7 +50,7 @@ class Surveillance:
 
     Parameters
     ----------
-    cloud : Cloud
+    cloud : Source
         Whom to ask.
     store_key : Key
         Opens what the cloud delivers.
@@ -47,7 +58,7 @@ class Surveillance:
         Without it everything stays masked.
     """
 
-    def __init__(self, cloud: Cloud, store_key: Key, unmask_key: Key | None = None) -> None:
+    def __init__(self, cloud: Source, store_key: Key, unmask_key: Key | None = None) -> None:
         self._cloud = cloud
         self._store_key = store_key
         self._unmask_key = unmask_key
@@ -92,12 +103,10 @@ class Surveillance:
 
     def partial(self, camera: str, number: int, track_id: int) -> NDArray[np.uint8]:
         """Return one masked object of frame `number` alone, (h, w, 3) uint8 BGR; StoreError if it is not there."""
-        for segment in self._cloud.segments(camera):
-            frame = number - segment.first_frame
-            if 0 <= frame < segment.n_frames:
-                message = self._cloud.partial(camera, segment.sequence, frame, track_id)
-                return decode_still(self._ask("picture", camera, message, segment.sequence)[1])
-        raise StoreError(f"no segment of camera {camera!r} holds frame {number}")
+        segment = self._cloud.at_frame(camera, number)
+        frame = number - segment.first_frame
+        message = self._cloud.partial(camera, segment.sequence, frame, track_id)
+        return decode_still(self._ask("picture", camera, message, segment.sequence)[1])
 
     def _segment(self, camera: str, sequence: int, unmask: bool, track_id: int | None) -> Iterator[Shown]:
         header, body = self._ask("composition", camera, self._cloud.compose(camera, sequence), sequence)
