@@ -24,13 +24,14 @@ from gctr.parties.envelope import seal
 from gctr.parties.keyfile import Key
 from gctr.parties.keys import seal_patches
 from gctr.parties.messages import Header, Kind, Mode, ObjectVideo, Sighting, encode
-from gctr.vision.background import Mog2Background, register_plate
+from gctr.vision.background import register_plate
 from gctr.vision.coding import DEFAULT_QP, encode_plate, encode_segment, fill_outside
 from gctr.vision.covers import Cover, CoverSettings, Face, FaceFollower, Policy, cover_objects
 from gctr.vision.faces import CenterFace, FaceDetector, detect_safely
 from gctr.vision.masking import Kind as MaskKind
 from gctr.vision.masking import MaskStyle, Patch, cut, grow_boxes, hide_faces, paint, split_boxes
 from gctr.vision.roi import find_boxes
+from gctr.vision.running import RunningBackground
 from gctr.vision.tracks import Track, Tracker, fill_gaps
 
 Image = NDArray[np.uint8]
@@ -134,7 +135,7 @@ class Camera:
         """Take a plate that was registered before, (H, W, 3) uint8 BGR; return the background's message."""
         self.plate = plate
         self.key_packet = encode_plate(plate, qp=self.settings.qp)
-        self._model = Mog2Background(plate)
+        self._model = RunningBackground(plate)
         self._tracker = Tracker(resolution_wh=_resolution_wh(plate))
         self._follower = FaceFollower(self._detector, self._covering)
         return seal(self.store_key, self._header("background", 0), self.key_packet)
