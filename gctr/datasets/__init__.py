@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gctr.datasets.clip import BOX_COLUMNS, FACE_COLUMNS, Clip, DatasetError, Frame, Truth, box_table
-from gctr.datasets.registry import Entry, entry, registry
+from gctr.datasets.registry import Entry, entry, load_registry
 from gctr.datasets.store import Report
 
 __all__ = [
@@ -63,10 +63,10 @@ def load(source: str | os.PathLike[str], **options: Any) -> Clip:
     from gctr.datasets import adapters, loading
 
     name = os.fspath(source)
-    if name in registry().datasets:
-        return loading.load_set(registry().datasets[name], options)
+    if name in load_registry().datasets:
+        return loading.load_set(load_registry().datasets[name], options)
     if "://" not in name and not Path(name).exists() and "format" not in options:
-        if name in registry().models:
+        if name in load_registry().models:
             raise DatasetError(f"{name!r} is a model, not footage: use model_path({name!r})")
         if Path(name).name != name or Path(name).suffix:
             raise DatasetError(f"there is no file or folder {name!r}")
@@ -106,12 +106,12 @@ def check(name: str) -> Report:
 
 def list_datasets() -> list[Entry]:
     """Return the registered data sets."""
-    return list(registry().datasets.values())
+    return list(load_registry().datasets.values())
 
 
 def list_models() -> list[Entry]:
     """Return the registered models."""
-    return list(registry().models.values())
+    return list(load_registry().models.values())
 
 
 def model_path(name: str) -> Path:

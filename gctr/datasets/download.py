@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pooch
 
@@ -31,16 +33,25 @@ def download(file: DataFile, *, progress: bool = True) -> Place:
     if file.url is None:
         raise DatasetError(f"{file.path} is not downloaded. {file.by_hand or ''}")
     target = cache_folder() / file.path
+    fetch = _download_archive if file.tree_sha256 else _download_file
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        fetch = _download_archive if file.tree_sha256 else _download_file
-        fetch(file, file.url, target, pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT_S))
+        with ExitStack() as responses:
+            fetch(file, file.url, target, _downloader(progress, responses))
     except (OSError, ValueError) as error:  # what requests raises is an OSError
         raise DatasetError(
             f"downloading {file.path} from {file.url} failed: {error}; try again later, or put the file into a "
             "folder named by GCTR_DATA"
         ) from error
     return Place("cache", target)
+
+
+def _downloader(progress: bool, responses: ExitStack) -> pooch.HTTPDownloader:
+    def close_later(response: Any, **_: Any) -> None:
+        responses.callback(response.close)
+
+    # pooch itself leaves the connection open when a transfer fails.
+    return pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT_S, hooks={"response": close_later})
 
 
 def _download_file(file: DataFile, url: str, target: Path, downloader: pooch.HTTPDownloader) -> None:

@@ -111,14 +111,14 @@ def parse_registry(text: bytes) -> Registry:
 
 
 @cache
-def registry() -> Registry:
+def load_registry() -> Registry:
     """Return the registry that belongs to this copy of gctr."""
     return parse_registry((share("datasets") / "registry.toml").read_bytes())
 
 
 def entry(name: str) -> Entry:
     """Return the data set or model called `name`; DatasetError names what there is."""
-    known = {**registry().datasets, **registry().models}
+    known = {**load_registry().datasets, **load_registry().models}
     if name in known:
         return known[name]
     close = get_close_matches(name, known, n=1)
