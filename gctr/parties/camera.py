@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from gctr.parties.envelope import seal
 from gctr.parties.keyfile import Key
-from gctr.parties.keys import seal_patches
+from gctr.parties.keys import PatchSealer
 from gctr.parties.messages import Header, Kind, Mode, ObjectVideo, Sighting, encode
 from gctr.vision.background import register_plate
 from gctr.vision.coding import DEFAULT_QP, encode_plate, encode_segment, fill_outside
@@ -101,8 +101,10 @@ class Camera:
 
     Parameters
     ----------
-    store_key, unmask_key : Key
-        Shared with cloud and surveillance system, and with the surveillance system alone.
+    store_key : Key
+        Shared with cloud and surveillance system.
+    unmask_key : Key or PatchSealer
+        Shared with the surveillance system alone, or its public key; a sealer brings epoch and nonce ledger too.
     settings : CameraSettings
     detector : FaceDetector, optional
         CenterFace by default.
@@ -111,12 +113,13 @@ class Camera:
     def __init__(
         self,
         store_key: Key,
-        unmask_key: Key,
+        unmask_key: Key | PatchSealer,
         settings: CameraSettings | None = None,
         detector: FaceDetector | None = None,
     ) -> None:
         self.settings = settings or CameraSettings()
-        self.store_key, self._unmask_key = store_key, unmask_key
+        self.store_key = store_key
+        self._sealer = unmask_key if isinstance(unmask_key, PatchSealer) else PatchSealer(unmask_key)
         self._detector = detector or CenterFace(self.settings.face_threshold)
         self._covering = CoverSettings(
             self.settings.policy, self.settings.face_margin, self.settings.face_every
@@ -227,8 +230,9 @@ class Camera:
             packets = encode_segment(
                 self.plate, objects, qp=self.settings.qp, key_packet=self.key_packet
             ).packets
-        sealed = seal_patches(self._unmask_key, header, _by_track(observations))
-        body = ObjectVideo(packets, [o.time for o in observations], sightings, sealed)
+        sealed = self._sealer.seal(header, _by_track(observations))
+        wrapped = self._sealer.wrapped(self.settings.camera) if sealed else b""
+        body = ObjectVideo(packets, [o.time for o in observations], sightings, sealed, wrapped)
         return seal(self.store_key, header, encode(body))
 
     def _faces(self, image: Image) -> NDArray[np.int32]:
@@ -239,7 +243,7 @@ class Camera:
         return Header(
             kind=kind,
             camera=self.settings.camera,
-            epoch=0,
+            epoch=self._sealer.epoch,
             sequence=self._sequence,
             first_frame=self._first_frame,
             n_frames=n_frames,

@@ -79,13 +79,15 @@ class SealedPatch(Struct, frozen=True, forbid_unknown_fields=True, array_like=Tr
 class ObjectVideo(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     """The masked objects of one segment: what the camera sends and the cloud stores.
 
-    `packets` follow the key packet of the background; `times` are seconds since the camera's start, one a frame.
+    `packets` follow the key packet of the background; `times` are seconds since the camera's start, one a frame;
+    `wrapped` is the secret of the unmask key's epoch for the surveillance system's public key, empty if it is shared.
     """
 
     packets: Packets
     times: Times
     sightings: Annotated[list[Sighting], Meta(max_length=200 * MAX_FRAMES)]
     patches: Annotated[list[SealedPatch], Meta(max_length=100_000)]
+    wrapped: Annotated[bytes, Meta(max_length=4096)] = b""
 
 
 class Composition(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -99,6 +101,7 @@ class Patches(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     """The sealed faces of a segment alone, all or those of one object."""
 
     patches: Annotated[list[SealedPatch], Meta(max_length=100_000)]
+    wrapped: Annotated[bytes, Meta(max_length=4096)] = b""
 
 
 Body = TypeVar("Body", bound=Struct)

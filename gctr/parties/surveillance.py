@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import Key
-from gctr.parties.keys import UnmaskError, open_patches
+from gctr.parties.keys import Opener, UnmaskError, open_patches
 from gctr.parties.messages import Composition, Header, Kind, MessageError, check_objects, decode
 from gctr.parties.store import SegmentInfo
 from gctr.vision.coding import decode_plate, decode_segment, decode_still
@@ -54,11 +54,11 @@ class Surveillance:
         Whom to ask.
     store_key : Key
         Opens what the cloud delivers.
-    unmask_key : Key, optional
-        Without it everything stays masked.
+    unmask_key : Key or Opener, optional
+        An unmask key, a ring of them, or a grant for one object; without it everything stays masked.
     """
 
-    def __init__(self, cloud: Source, store_key: Key, unmask_key: Key | None = None) -> None:
+    def __init__(self, cloud: Source, store_key: Key, unmask_key: Key | Opener | None = None) -> None:
         self._cloud = cloud
         self._store_key = store_key
         self._unmask_key = unmask_key
@@ -124,7 +124,10 @@ class Surveillance:
     ) -> dict[int, list[Patch]]:
         if self._unmask_key is None:
             raise UnmaskError("this surveillance system holds no unmask key: everything stays masked")
-        return open_patches(self._unmask_key, header, composition.objects.patches, track_id=track_id)
+        objects = composition.objects
+        return open_patches(
+            self._unmask_key, header, objects.patches, track_id=track_id, wrapped=objects.wrapped
+        )
 
     def _ask(
         self, kind: Kind, camera: str, message: bytes, sequence: int | None = None

@@ -161,10 +161,11 @@ def _between(frame: int, before: tuple, after: tuple) -> NDArray[np.float64]:
 
 
 def _held(seen: list[tuple[int, NDArray[np.float64], float]], early: bool, gap: int) -> NDArray[np.float64]:
-    """Cover both where the face was and where it would have gone on to."""
+    """Cover both where the face was and where it would have gone on to, at most its own size away."""
     end, other = (seen[0], seen[min(1, len(seen) - 1)]) if early else (seen[-1], seen[max(-2, -len(seen))])
-    speed = (end[1] - other[1]) / max(1, abs(end[0] - other[0]))
-    gone = end[1] + speed * gap
+    size = end[1][2:] - end[1][:2]
+    moved = (end[1] - other[1]).reshape(2, 2).mean(axis=0) / max(1, abs(end[0] - other[0])) * gap
+    gone = end[1] + np.tile(moved.clip(-size, size), 2)
     return np.concatenate([np.minimum(end[1][:2], gone[:2]), np.maximum(end[1][2:], gone[2:])])
 
 
