@@ -143,6 +143,10 @@ class Camera:
         self._follower = FaceFollower(self._detector, self._covering)
         return seal(self.store_key, self._header("background", 0), self.key_packet)
 
+    def resume(self, sequence: int, first_frame: int) -> None:
+        """Number what comes from here on, after a restart: no number may be given twice."""
+        self._sequence, self._first_frame = sequence, first_frame
+
     def run(
         self,
         timed: Iterable[tuple[float, Image]],
