@@ -112,13 +112,15 @@ def run_notebooks(
     build, console = build or build_dir(), console or Console(stderr=True)
     outcomes = []
     with _progress(console) as progress:
-        total = progress.add_task("notebooks", total=len(assigned))
+        total = progress.add_task("notebook", total=len(assigned))
         for number, (path, values) in enumerate(assigned.items(), 1):
             outcome = _run_one(path, values, build, progress)
             outcomes.append(outcome)
             progress.advance(total)
-            progress.console.print(_line(outcome, number, len(assigned)))
-    return Summary(tuple(outcomes), write_index(build))
+            progress.console.print(_line(outcome, number, len(assigned)), highlight=False)
+    summary = Summary(tuple(outcomes), write_index(build))
+    console.print(f"report: {summary.report}", highlight=False, markup=False, soft_wrap=True)
+    return summary
 
 
 def _progress(console: Console) -> Progress:
@@ -136,7 +138,7 @@ def _run_one(path: Path, values: dict[str, object], build: Path, progress: Progr
     label = dataset_label(str(values["dataset"]))
     executed = build / "notebooks" / f"{path.stem}.{label}.ipynb"
     executed.parent.mkdir(parents=True, exist_ok=True)
-    task = progress.add_task(path.stem, total=None)
+    task = progress.add_task(f"{path.stem}, cell", total=None)
     began = time.monotonic()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
