@@ -5,7 +5,8 @@ authenticates (Joux 2006; SP 800-38D, section 8). Nonces are random, so that a r
 machine that was cloned with its state; the ledger makes the camera stop instead of sealing. It also counts epochs, so
 that a camera that starts anew never takes an epoch's number twice.
 
-Limits: it grows by some 40 bytes a patch and is never pruned. A ledger that is restored from an old copy has forgotten what came after.
+Limits: it grows by some 40 bytes a patch and is never pruned. A ledger that is restored from an old copy has
+forgotten what came after.
 """
 
 import hashlib

@@ -1,6 +1,7 @@
 """The three parties in one folder: what `gctr protect`, `compose` and `unmask` work on.
 
-``cloud/`` is the cloud's store, ``camera/`` what the camera remembers between runs, ``keys/`` the two key files. The
+``cloud/`` is the cloud's store, ``camera/`` what the camera remembers between runs, ``keys/`` the key files
+(`gctr.parties.custody`), ``audit.jsonl`` the log of unmasks. The
 folders are apart because their holders are: give away ``cloud/`` and ``keys/store.key`` together, and everybody who
 has them sees masked people; whoever has ``keys/unmask.key`` too sees faces.
 
@@ -15,10 +16,13 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from gctr._files import write_whole
+from gctr.parties.audit import AuditLog
 from gctr.parties.camera import Camera, CameraSettings, Sent
 from gctr.parties.cloud import Cloud
+from gctr.parties.custody import camera_sealer, read_opener
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import read_key, read_or_make_key
+from gctr.parties.ledger import NonceLedger
 from gctr.parties.surveillance import Surveillance
 from gctr.vision.coding import decode_still, encode_still
 
@@ -80,8 +84,8 @@ def protect(
     settings = settings or CameraSettings()
     _claim(folder / "camera" / "state.json", _State(clip.name, clip.sha256, asdict(settings)))
     store_key = read_or_make_key(folder / "keys" / "store.key", "store")
-    unmask_key = read_or_make_key(folder / "keys" / "unmask.key", "unmask")
-    camera = Camera(store_key, unmask_key, settings)
+    ledger = NonceLedger(folder / "camera" / "nonces.sqlite")
+    camera = Camera(store_key, camera_sealer(folder / "keys", ledger, settings.camera), settings)
     cloud = Cloud(folder / "cloud", store_key)
     try:
         size = _register(camera, clip, cloud, folder / "camera" / "plate.webp")
@@ -93,9 +97,12 @@ def protect(
         return Protected(sent, len(done), size)
     finally:
         cloud.close()
+        ledger.close()
 
 
-def open_folder(folder: Path, unmask_key: Path | None = None) -> tuple[Cloud, Surveillance]:
+def open_folder(
+    folder: Path, unmask_key: Path | None = None, private_key: Path | None = None
+) -> tuple[Cloud, Surveillance]:
     """Open the cloud of a folder and a surveillance system that reads it.
 
     Parameters
@@ -103,7 +110,9 @@ def open_folder(folder: Path, unmask_key: Path | None = None) -> tuple[Cloud, Su
     folder : Path
         Written by `protect`.
     unmask_key : Path, optional
-        A key file; without one, everything stays masked.
+        A key file or a grant; without one, everything stays masked. With one, every unmask is logged in the folder.
+    private_key : Path, optional
+        To whom the grant is made out, if it is to somebody.
 
     Raises
     ------
@@ -116,8 +125,13 @@ def open_folder(folder: Path, unmask_key: Path | None = None) -> tuple[Cloud, Su
         raise FolderError(f"{folder} holds no gctr store: make one with 'gctr protect VIDEO -o {folder}'")
     store_key = read_key(folder / "keys" / "store.key", "store")
     cloud = Cloud(folder / "cloud", store_key)
-    key = read_key(unmask_key, "unmask") if unmask_key else None
-    return cloud, Surveillance(cloud, store_key, key)
+    opener = read_opener(unmask_key, private_key) if unmask_key else None
+    return cloud, Surveillance(cloud, store_key, opener, audit_log(folder))
+
+
+def audit_log(folder: Path) -> AuditLog:
+    """Return the log of what was unmasked out of a folder."""
+    return AuditLog(folder / "audit.jsonl")
 
 
 def _claim(path: Path, state: _State) -> None:

@@ -11,10 +11,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gctr.parties.audit import AuditLog
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import Key
 from gctr.parties.keys import Opener, UnmaskError, open_patches
-from gctr.parties.messages import Composition, Header, Kind, MessageError, check_objects, decode
+from gctr.parties.messages import Composition, Header, Kind, MessageError, ObjectVideo, check_objects, decode
 from gctr.parties.store import SegmentInfo
 from gctr.vision.coding import decode_plate, decode_segment, decode_still
 from gctr.vision.masking import Patch, reveal_faces
@@ -56,12 +57,21 @@ class Surveillance:
         Opens what the cloud delivers.
     unmask_key : Key or Opener, optional
         An unmask key, a ring of them, or a grant for one object; without it everything stays masked.
+    audit : AuditLog, optional
+        Every unmask is written there before the first pixel is shown.
     """
 
-    def __init__(self, cloud: Source, store_key: Key, unmask_key: Key | Opener | None = None) -> None:
+    def __init__(
+        self,
+        cloud: Source,
+        store_key: Key,
+        unmask_key: Key | Opener | None = None,
+        audit: AuditLog | None = None,
+    ) -> None:
         self._cloud = cloud
         self._store_key = store_key
         self._unmask_key = unmask_key
+        self._audit = audit
 
     def watch(
         self,
@@ -70,6 +80,8 @@ class Surveillance:
         sequences: list[int] | None = None,
         unmask: bool = False,
         track_id: int | None = None,
+        reason: str = "",
+        who: str = "",
     ) -> Iterator[Shown]:
         """Yield the composed frames of a camera, in order.
 
@@ -83,6 +95,8 @@ class Surveillance:
             Put faces back.
         track_id : int, optional
             Unmask this object alone.
+        reason, who : str
+            For the audit log.
 
         Raises
         ------
@@ -90,11 +104,22 @@ class Surveillance:
             If there is no unmask key, or a patch does not open under it. No pixel of the segment is shown then.
         MessageError, StoreError, CodingError
             If what the cloud delivers is damaged or is not what was asked for.
+        AuditError
+            If the unmask cannot be logged.
         """
         if sequences is None:
             sequences = [segment.sequence for segment in self._cloud.segments(camera)]
+        if unmask and self._audit and sequences:
+            span = (min(sequences), max(sequences))
+            self._audit.append("unmask", camera, track_id=track_id, segments=span, reason=reason, who=who)
         for sequence in sequences:
             yield from self._segment(camera, sequence, unmask, track_id)
+
+    def segments(self, camera: str) -> Iterator[tuple[Header, ObjectVideo]]:
+        """Yield what the cloud holds of a camera, faces sealed: for grants and for accounts."""
+        for segment in self._cloud.segments(camera):
+            header, composition = self._composed(camera, segment.sequence)
+            yield header, composition.objects
 
     def background(self, camera: str, version: int = 1) -> NDArray[np.uint8]:
         """Return a background alone, (H, W, 3) uint8 BGR."""
@@ -109,15 +134,19 @@ class Surveillance:
         return decode_still(self._ask("picture", camera, message, segment.sequence)[1])
 
     def _segment(self, camera: str, sequence: int, unmask: bool, track_id: int | None) -> Iterator[Shown]:
-        header, body = self._ask("composition", camera, self._cloud.compose(camera, sequence), sequence)
-        composition = decode(body, Composition)
-        check_objects(header, composition.objects)
+        header, composition = self._composed(camera, sequence)
         patches = self._unmask(header, composition, track_id) if unmask else {}
         for k, image in enumerate(_pictures(header, composition)):
             shown = [patch.xyxy for patch in patches.get(k, [])]
             image = reveal_faces(image, patches.get(k, []))
             boxes = {s.track_id: s.xyxy for s in composition.objects.sightings if s.frame == k}
             yield Shown(header.first_frame + k, composition.objects.times[k], image, boxes, shown)
+
+    def _composed(self, camera: str, sequence: int) -> tuple[Header, Composition]:
+        header, body = self._ask("composition", camera, self._cloud.compose(camera, sequence), sequence)
+        composition = decode(body, Composition)
+        check_objects(header, composition.objects)
+        return header, composition
 
     def _unmask(
         self, header: Header, composition: Composition, track_id: int | None
