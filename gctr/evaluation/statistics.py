@@ -1,0 +1,121 @@
+"""Tests and intervals that the attacks share: Holm's correction, bootstrap by cluster, exact proportions.
+
+Footage is not independent from frame to frame. What is resampled is therefore always whole clips or identities, or,
+inside one clip, whole stretches of time (`time_blocks`); such an interval speaks for that clip alone.
+
+References: Holm (1979), Scand. J. Statistics 6, 65-70; Clopper & Pearson (1934), Biometrika 26, 404-413; Künsch
+(1989), Annals of Statistics 17, 1217-1241 (bootstrap of blocks); Phipson & Smyth (2010), SAGMB 9, 39 (a permutation
+p-value is never zero).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import beta
+
+ALPHA = 0.01
+"""Level of all tests of the suite, family-wise."""
+
+
+class Interval(NamedTuple):
+    """A statistic and its confidence interval; `n` independent observations stand behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def holm(p_values: ArrayLike, alpha: float = ALPHA) -> NDArray[np.bool_]:
+    """Return which hypotheses Holm's step-down procedure rejects at family-wise level `alpha`.
+
+    Raises
+    ------
+    ValueError
+        If a p-value does not lie in 0 to 1.
+    """
+    p = np.asarray(p_values, float)
+    if p.size and not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("p-values lie between 0 and 1")
+    order = np.argsort(p, kind="stable")
+    steps = p[order] <= alpha / np.arange(p.size, 0, -1)
+    rejected = np.zeros(p.size, bool)
+    rejected[order] = np.logical_and.accumulate(steps)
+    return rejected
+
+
+def proportion_interval(successes: int, trials: int, level: float = 1 - ALPHA) -> tuple[float, float]:
+    """Return the exact (Clopper-Pearson) interval of a proportion of independent trials; 0 to 1 without any."""
+    if not 0 <= successes <= trials:
+        raise ValueError(f"{successes} successes in {trials} trials")
+    tail = (1 - level) / 2
+    low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
+    return low, high
+
+
+def bootstrap(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    statistic: Callable[[NDArray[np.float64]], float] = np.mean,
+    level: float = 1 - ALPHA,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Return a statistic of `values` with its percentile interval, resampling whole clusters.
+
+    Parameters
+    ----------
+    values, clusters : (n,) array-like
+        Observations, and the clip, identity or stretch of time that each belongs to.
+    statistic : callable
+        Of an array of values.
+    level, draws, seed
+        Of the interval and the resampling.
+
+    Returns
+    -------
+    Interval
+        With infinite bounds where there are fewer than two clusters: nothing can be said about other footage.
+    """
+    x, labels = np.asarray(values, float), np.asarray(clusters)
+    if not x.size or x.shape != labels.shape:
+        raise ValueError("bootstrap takes as many clusters as values, and at least one")
+    names = np.unique(labels)
+    if len(names) < 2:
+        return Interval(float(statistic(x)), -np.inf, np.inf, len(names))
+    members = [x[labels == name] for name in names]
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(0, len(names), (draws, len(names)))
+    drawn = [statistic(np.concatenate([members[k] for k in pick])) for pick in picks]
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(statistic(x)), float(low), float(high), len(names))
+
+
+def time_blocks(n: int, blocks: int) -> NDArray[np.int64]:
+    """Return the number of the stretch of time that each of `n` observations in order belongs to."""
+    return np.arange(n) * min(blocks, max(n, 1)) // max(n, 1)
+
+
+def rank_p_value(observed: float, null: ArrayLike) -> float:
+    """Return the share of null scores at least as large, the observed one counted in: (b + 1) / (m + 1)."""
+    scores = np.asarray(null, float)
+    return float((np.sum(scores >= observed) + 1) / (scores.size + 1))
+
+
+def shift_test(
+    score: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    x: ArrayLike,
+    y: ArrayLike,
+) -> tuple[float, float]:
+    """Return score(x, y) and its p-value against all circular shifts of `y`, which keep both series' own memory.
+
+    A series of n observations has n - 1 shifts: no p-value is below 1 / n.
+    """
+    a, b = np.asarray(x, float), np.asarray(y, float)
+    observed = score(a, b)
+    null = [score(a, np.roll(b, k)) for k in range(1, len(b))]
+    return float(observed), rank_p_value(observed, null)
