@@ -8,7 +8,7 @@ video           any file, network address or camera that FFmpeg opens
 ==============  ==========================================================================================
 
 Folders may as well be zip archives, read without unpacking. Boxes for a video or a folder of pictures come from
-`truth=FILE` (see `gctr.datasets.annotations`).
+`truth=FILE` (see `gctr.datasets.ground_truth`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gctr.datasets.annotations import read_truth
 from gctr.datasets.clip import Clip, Truth
+from gctr.datasets.ground_truth import read_truth
 from gctr.datasets.sequences import open_tree
 from gctr.datasets.store import file_sha256
 from gctr.datasets.trees import Tree

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 
 from gctr.datasets.adapters import open_video
-from gctr.datasets.annotations import read_truth
 from gctr.datasets.clip import Clip, DatasetError, Frame, Truth
 from gctr.datasets.download import download
+from gctr.datasets.ground_truth import read_truth
 from gctr.datasets.registry import DataFile, Entry
 from gctr.datasets.sequences import decode_picture, open_tree
 from gctr.datasets.store import Place, Report, find, report, verify

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.datasets.annotations import parse_truth
 from gctr.datasets.clip import Clip, DatasetError, Frame, Truth
+from gctr.datasets.ground_truth import parse_truth
 from gctr.datasets.trees import Tree
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -28,7 +28,7 @@ def open_tree(tree: Tree, fps: float | None = None) -> Clip:
     """Open a folder in the CDnet, SBI or MOT layout, or of pictures."""
     names = tree.names()
     tops = {name.partition("/")[0] for name in names}
-    if {"input", "groundtruth"} <= tops:
+    if "groundtruth" in tops:
         return _open_cdnet(tree, fps)
     if "seqinfo.ini" in tops or "img1" in tops:
         return _open_mot(tree, fps)
@@ -38,34 +38,36 @@ def open_tree(tree: Tree, fps: float | None = None) -> Clip:
             f"{tree} is in no known layout: neither CDnet (input/, groundtruth/), nor MOT (img1/, seqinfo.ini), "
             "nor a folder of pictures"
         )
-    return _picture_clip(tree, pictures, fps or DEFAULT_FPS, Truth())
+    return _picture_clip(tree, pictures, fps, Truth())
 
 
 def _open_mot(tree: Tree, fps: float | None) -> Clip:
     """Open `SEQ/{img1, gt/gt.txt, seqinfo.ini}`; a sequence of the test half has no `gt/`."""
-    info = _sequence_info(tree)
-    folder = info.get("imdir", "img1")
+    folder, rate = _sequence_info(tree)
     pictures = _in_order(tree.names([f"{folder}/*"]))
     has_truth = bool(tree.names(["gt/gt.txt"]))
     truth = parse_truth(f"{tree}/gt/gt.txt", tree.read("gt/gt.txt")) if has_truth else Truth()
-    return _picture_clip(tree, pictures, fps or float(info.get("framerate", DEFAULT_FPS)), truth)
+    return _picture_clip(tree, pictures, rate if fps is None else fps, truth)
 
 
-def _sequence_info(tree: Tree) -> Mapping[str, str]:
-    if not tree.names(["seqinfo.ini"]):
-        return {}
+def _sequence_info(tree: Tree) -> tuple[str, float]:
+    """Return the folder of the pictures and the frames a second; `seqinfo.ini` may be missing."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(tree.read("seqinfo.ini").decode())
-        return parser["Sequence"]
-    except (configparser.Error, KeyError, UnicodeDecodeError) as error:
+        if tree.names(["seqinfo.ini"]):
+            parser.read_string(tree.read("seqinfo.ini").decode())
+        return (
+            parser.get("Sequence", "imDir", fallback="img1"),
+            parser.getfloat("Sequence", "frameRate", fallback=DEFAULT_FPS),
+        )
+    except (configparser.Error, ValueError) as error:
         raise DatasetError(f"{tree}/seqinfo.ini is damaged: {error}") from error
 
 
 def _open_cdnet(tree: Tree, fps: float | None) -> Clip:
     """Open `{input, groundtruth, ROI.bmp, temporalROI.txt}`: CDnet counts from 1, SBI from 0."""
     pictures = _in_order(tree.names(["input/*"]))
-    clip = _picture_clip(tree, pictures, fps or DEFAULT_FPS, Truth())
+    clip = _picture_clip(tree, pictures, fps, Truth())
     masks = {_frame_number(name): name for name in tree.names(["groundtruth/*"]) if _is_picture(name)}
     labels = _Masks(tree, tuple(masks.get(_frame_number(name)) for name in pictures))
     roi = _read_roi(tree, clip.resolution_wh)
@@ -109,11 +111,11 @@ def _read_temporal_roi(tree: Tree, first_number: int, n_frames: int) -> range | 
     return range(max(first, 0), min(last + 1, n_frames))
 
 
-def _picture_clip(tree: Tree, names: Sequence[str], fps: float, truth: Truth) -> Clip:
+def _picture_clip(tree: Tree, names: Sequence[str], fps: float | None, truth: Truth) -> Clip:
     """Make a clip of pictures, decoded one by one as they are asked for."""
-    names = [name for name in names if _is_picture(name)]
     if not names:
-        raise DatasetError(f"{tree} holds no pictures")
+        raise DatasetError(f"{tree} holds no pictures where its layout has them")
+    fps = DEFAULT_FPS if fps is None else fps
     if not 0 < fps < float("inf"):
         raise DatasetError(f"{tree}: frames a second must be above 0, not {fps}")
     height, width, _ = _decode(tree, names[0], cv2.IMREAD_COLOR).shape
