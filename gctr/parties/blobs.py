@@ -26,8 +26,8 @@ class Blobs(Protocol):
         """Keep `data`; when this returns it survives a crash. The same name again is the same data."""
         ...
 
-    def read(self, name: str) -> bytes:
-        """Return what is kept, unchecked."""
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        """Return what is kept, or a part of it, unchecked."""
         ...
 
     def delete(self, name: str) -> None:
@@ -87,9 +87,11 @@ class FolderBlobs:
         with clear_errors(self._folder):
             write_whole(self._folder / name, data)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         try:
-            return (self._folder / name).read_bytes()
+            with (self._folder / name).open("rb") as file:
+                file.seek(start)
+                return file.read(-1 if stop is None else stop - start)
         except OSError as error:
             raise StoreError(f"the store lost {name}: {error.strerror}; restore it from a copy") from None
 
@@ -129,9 +131,10 @@ class RemoteBlobs:
         except Exception as error:  # every fsspec library has errors of its own
             raise StoreFailed(f"{self._url} took nothing: {_first_line(error)}; send it again") from None
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         try:
-            return self._files.cat_file(f"{self._root}/{name}")
+            part = {} if (start, stop) == (0, None) else {"start": start, "end": stop}
+            return self._files.cat_file(f"{self._root}/{name}", **part)
         except FileNotFoundError:
             raise StoreError(f"the store lost {name}: {self._url} has no such object") from None
         except Exception as error:

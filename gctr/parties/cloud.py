@@ -38,7 +38,7 @@ from gctr.parties.messages import (
     decode,
     encode,
 )
-from gctr.parties.store import NotStored, Receipt, Refused, SegmentInfo, StoreError, clear_errors
+from gctr.parties.store import NotStored, Receipt, Refused, SegmentInfo, Standing, StoreError, clear_errors
 from gctr.vision.coding import CodingError, decode_plate, decode_segment, encode_still
 
 __all__ = ["Cloud", "SegmentInfo", "StoreError"]
@@ -151,6 +151,24 @@ class Cloud:
         if file is None:
             raise NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
         return read_checked(self.blobs, file)
+
+    def segment_size(self, camera: str, sequence: int) -> int:
+        """Return the size in bytes of a segment as the camera sent it."""
+        for found in self.index.segments(camera, first=sequence, last=sequence):
+            return found.size
+        raise NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
+
+    def segment_part(self, camera: str, sequence: int, start: int, stop: int) -> bytes:
+        """Return bytes `start` to `stop` of a segment; only they are read. The seal of their buckets proves them."""
+        file = self.index.segment_file(camera, sequence)
+        if file is None:
+            raise NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
+        return self.blobs.read(file, start, stop)
+
+    def standing(self, camera: str) -> Standing:
+        """Return where a camera stands: what is expected next, what is missing, which backgrounds there are."""
+        place = self.index.next_sequence(camera), self.index.gaps(camera), self.index.backgrounds(camera)
+        return Standing(camera, *place)
 
     def compose(self, camera: str, sequence: int) -> bytes:
         """Return a segment in front of its background: a sealed `Composition`, faces still sealed within."""

@@ -53,6 +53,19 @@ class Receipt(Struct, frozen=True):
     missing: list[tuple[int, int]] = []
 
 
+class Standing(Struct, frozen=True):
+    """Where a camera stands with the cloud.
+
+    `next_sequence` is the number after the highest stored; `missing` the first ranges awaited, both ends included;
+    `backgrounds` the versions registered.
+    """
+
+    camera: str
+    next_sequence: int = 0
+    missing: list[tuple[int, int]] = []
+    backgrounds: list[int] = []
+
+
 @contextmanager
 def clear_errors(where: object) -> Iterator[None]:
     """Turn errors of disk, index and bucket into one sentence that says what to do."""

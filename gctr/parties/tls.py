@@ -1,0 +1,78 @@
+"""A self-signed certificate for a cloud on loopback or in a laboratory, and contexts that trust it alone.
+
+P-256, X.509 version 3 (RFC 5280) with the host names as subject alternative names. Cameras and the surveillance
+system hold a copy and trust nothing else, so a certificate of any authority does not get between.
+"""
+
+import datetime
+import ipaddress
+import os
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def write_certificate(folder: Path, hosts: Sequence[str] = LOOPBACK, *, days: int = 825) -> tuple[Path, Path]:
+    """Write ``cert.pem`` and ``key.pem`` (mode 0600) for `hosts`, names or addresses; return their paths."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gctr cloud")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))  # clocks of cameras disagree
+        .not_valid_after(now + datetime.timedelta(days=days))
+    )
+    for extension, critical in _extensions(key.public_key(), hosts):
+        builder = builder.add_extension(extension, critical)
+    certificate = builder.sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    _write_private(folder / "key.pem", key.private_bytes(pem, *plain))
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def trust(certificate: Path) -> ssl.SSLContext:
+    """Return a client's context that trusts this certificate and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(certificate)
+    return context
+
+
+def _extensions(
+    public: ec.EllipticCurvePublicKey, hosts: Sequence[str]
+) -> list[tuple[x509.ExtensionType, bool]]:
+    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    return [
+        (x509.SubjectAlternativeName([_general_name(host) for host in hosts]), False),
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (usage, True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+        (identifier, False),
+        (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), False),
+    ]
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
