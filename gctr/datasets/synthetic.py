@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from gctr.datasets.clip import BOX_COLUMNS, FACE_COLUMNS, Clip, Frame, Truth, box_table
 from gctr.datasets.scene.params import load_params, scene_names
-from gctr.datasets.scene.render import SOLID, Figure, Scene
+from gctr.datasets.scene.figure import SOLID, Figure
+from gctr.datasets.scene.render import Scene
 
 __all__ = ["scene_names", "synthetic_clip"]
 
 LEAST_PIXELS = 12  # a walker of whom fewer pixels are seen has no box in that frame
-FACE_YAW = 60.0  # degrees: a head turned further shows no face
+FACE_YAW = 75.0  # degrees: a head turned further shows no face
 FACE_VISIBLE = 0.35  # a face of which less is seen has no box
 _MORE_BOXES = ("full_x0", "full_y0", "full_x1", "full_y1", "visible")
 _MORE_FACES = ("visible", "yaw")
@@ -41,21 +42,6 @@ def _bounds(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
     if len(rows) == 0:
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _in_frame(figure: Figure, values: NDArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return a figure's coverage as a mask over the frame."""
-    height, width = values.shape
-    mask = np.zeros(shape, bool)
-    y0, x0, y1, x1 = (
-        max(figure.y0, 0),
-        max(figure.x0, 0),
-        min(figure.y0 + height, shape[0]),
-        min(figure.x0 + width, shape[1]),
-    )
-    if y1 > y0 and x1 > x0:
-        mask[y0:y1, x0:x1] = values[y0 - figure.y0 : y1 - figure.y0, x0 - figure.x0 : x1 - figure.x0] >= SOLID
-    return mask
 
 
 class SceneTruth(Truth):
@@ -79,7 +65,7 @@ class SceneTruth(Truth):
             object.__setattr__(self, name, value)
 
     def _labels(self, k: int) -> NDArray[np.uint8]:
-        return self._scene.labels(k)
+        return self._scene.compose(k, lit=False).labels()
 
     def head(self, n: int) -> Truth:
         """Return the truth of the first `n` frames."""
@@ -90,10 +76,10 @@ class SceneTruth(Truth):
         boxes: list[tuple] = []
         faces: list[tuple] = []
         for k in range(self._n_frames):
-            _, _, ids, _, figures = self._scene.compose(k)
-            for figure in figures:
-                boxes.extend(_box_rows(k, figure, ids))
-                faces.extend(_face_rows(k, figure, ids))
+            made = self._scene.compose(k, lit=False)
+            for figure in made.figures:
+                boxes.extend(_box_rows(k, figure, made.ids))
+                faces.extend(_face_rows(k, figure, made.ids))
         return box_table(boxes, (*BOX_COLUMNS, *_MORE_BOXES)), box_table(faces, (*FACE_COLUMNS, *_MORE_FACES))
 
     @property
@@ -115,7 +101,7 @@ class SceneTruth(Truth):
 def _box_rows(k: int, figure: Figure, ids: NDArray[np.int32]) -> Iterator[tuple]:
     track_id = figure.walker.track_id
     seen = ids == track_id
-    full = _in_frame(figure, figure.layer[..., 3], ids.shape)
+    full = figure.in_frame(figure.layer[..., 3], ids.shape)
     count = int(seen.sum())
     if count >= LEAST_PIXELS:
         visible = count / max(int(full.sum()), 1)
@@ -125,9 +111,9 @@ def _box_rows(k: int, figure: Figure, ids: NDArray[np.int32]) -> Iterator[tuple]
 
 def _face_rows(k: int, figure: Figure, ids: NDArray[np.int32]) -> Iterator[tuple]:
     yaw = np.degrees(figure.yaw)
-    if not figure.walker.walk.face or abs(yaw) > FACE_YAW:
+    if abs(yaw) > FACE_YAW:
         return
-    face = _in_frame(figure, figure.face, ids.shape)
+    face = figure.in_frame(figure.face, ids.shape)
     box = _bounds(face)
     whole = int((figure.face >= SOLID).sum())
     if box is None or whole == 0:

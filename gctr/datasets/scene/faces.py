@@ -18,12 +18,20 @@ from numpy.typing import NDArray
 
 from gctr._paths import share
 from gctr.datasets.clip import DatasetError
-from gctr.datasets.scene.raster import FACE_LEFT, FACE_PER_METRE, FACE_TOP
+from gctr.datasets.scene.shade import FACE_LEFT, FACE_PER_METRE, FACE_TOP
 from gctr.datasets.scene.texture import wheel_file
 from gctr.vision.faces import CenterFace
 
 TEXTURE = (160, 104)  # rows, columns of a face texture: 0.25 x 0.16 m at FACE_PER_METRE
 EYES, EYE_TO_MOUTH = 0.063, 0.070  # metres between the eyes, and from them down to the mouth
+LONG_HAIR = {
+    "s8": 1.0,
+    "s10": 1.0,
+    "s12": 0.8,
+    "s32": 0.7,
+    "s35": 1.0,
+    "s39": 0.5,
+}  # as the ORL photographs show
 LEVELS = 3  # a texture and its halves
 
 Landmarks = NDArray[np.float64]  # (3, 2): the eye on the picture's left, the other eye, the mouth's middle
@@ -108,8 +116,9 @@ def make_person(
         tuft = float(np.median([_patch(t, 0.0, 0.088, 0.012).mean() / _cheeks(t).mean() for t in textures]))
     dark = float(np.clip((tuft - 0.2) / 0.6, 0, 1))
     hair = np.array([30, 34, 40]) * (1 - dark) + np.array([84, 112, 138]) * dark
-    style = float(rng.choice([0.0, -0.3, 0.15]))
-    return Person(identity, [_pyramid(t) for t in coloured], skin, hair, style)
+    style = LONG_HAIR.get(identity, float(rng.choice([0.0, -0.3, 0.15])))
+    slim = True if identity in LONG_HAIR else None
+    return Person(identity, [_pyramid(t) for t in coloured], skin, hair, style, slim)
 
 
 class FaceSource(Protocol):

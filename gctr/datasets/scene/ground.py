@@ -14,9 +14,9 @@ LAWN_X = 3.9  # the lawn lies to the right of this, beyond LAWN_Z
 LAWN_Z = 12.6
 
 # BGR, as reflected in full light
-SLAB = (142, 149, 154)
-SETT = (112, 116, 122)
-PAVEMENT = (150, 156, 160)
+SLAB = (150, 160, 168)
+SETT = (116, 122, 130)
+PAVEMENT = (158, 167, 174)
 LAWN = (62, 104, 92)
 KERB = (168, 174, 178)
 

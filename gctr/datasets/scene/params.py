@@ -9,6 +9,7 @@ from typing import Any
 from gctr._paths import share
 from gctr.datasets.clip import DatasetError
 from gctr.datasets.scene.faces import FaceSource, face_source
+from gctr.datasets.scene.sensor import compressor
 from gctr.datasets.scene.walks import Walk
 
 
@@ -41,6 +42,7 @@ class SceneParams:
 
     def __post_init__(self) -> None:
         self._check()
+        compressor(self.compression)
         object.__setattr__(self, "face_source", face_source(self.faces))
 
     def _check(self) -> None:

@@ -1,8 +1,9 @@
-"""Draw a body as lofted parts: exact silhouettes, depth, shading and the photographed face, in one pass.
+"""Find what is seen of a body made of lofted parts: exact silhouettes and depth, without a mesh.
 
-A part is an axis between two joints with an elliptical cross-section that changes along it (`PROFILE` samples). A pixel
-is solved for its nearest point on the ellipse, which gives depth and normal in closed form; no mesh, no marching.
-Pictures are drawn `SUPER` times finer than the frame and averaged, which makes the coverage (alpha) of each pixel.
+A part is an axis between two joints with an elliptical cross-section that changes along it (`PROFILE` samples). Seen from
+the camera at a yaw, an ellipse with half-axes a and b reaches `width` to either side, and at a lateral offset s its near
+side lies at `skew` * s + `bulge` * sqrt(1 - (s / width)**2): closed forms, tabulated once a part and frame by `shapes`.
+Pictures are drawn `SUPER` times finer than the frame; `shade.paint` averages them, which gives the coverage of each pixel.
 """
 
 from __future__ import annotations
@@ -15,40 +16,88 @@ from numpy.typing import NDArray
 
 SUPER = 2  # sub-pixels along each side of a pixel
 PROFILE = 28  # samples of a cross-section along a part's axis
+NOTHING = -1  # the part number where no part is seen
+_FAR = -1e9
 
-# The columns of a part
+# The columns of a part: ends in sub-pixels, their depth towards the camera in metres, sub-pixels a metre there, …
 (AX, AY, AW, BX, BY, BW, SCALE_A, SCALE_B, COS, SIN, MATERIAL, CAPS, SHIFT, KIND, HEIGHT_A, HEIGHT_B) = range(
     16
 )
-PART_COLUMNS = 16
-PLAIN, HEAD, HAIR, TORSO = range(4)  # KIND
+# … and what `finish` adds: the axis' unit vector on the picture, the one sideways, the axis' length in sub-pixels
+EX, EY, RX, RY, LENGTH = range(16, 21)
+PART_COLUMNS = 21
+PLAIN, HEAD, HAIR, TORSO, NOSE = range(5)  # KIND
 CAP_A, CAP_B = 1, 2  # CAPS, to be added: which ends are round
 
-# The columns of a material: BGR, BGR of the pattern or the shirt, and these
-FOLDS, PATTERN, PERIOD, GLOSS = 6, 7, 8, 9
-MATERIAL_COLUMNS = 10
-UNI, STRIPES, PLAID = range(3)  # PATTERN
+# The rows of a part's shape, `PROFILE` samples each, in metres (skew has no unit)
+WIDTH, BULGE, SKEW, ASIDE, AHEAD, HALF_A, HALF_B, OFFSET, SLOPE = range(9)
 
-# Light in the camera's axes (right, up, towards the camera); it agrees with view.SUN
-LIGHT = (-0.60, 0.66, 0.45)
-_LX, _LY, _LZ = (float(c) / float(np.linalg.norm(LIGHT)) for c in LIGHT)
-
-# The face in metres from the point between the eyes (sideways, up), as the photographs are scaled
-FACE_HALF_WIDTH, FACE_HALF_HEIGHT, FACE_CENTRE = 0.067, 0.098, -0.022
-FACE_PER_METRE, FACE_LEFT, FACE_TOP = 640.0, 0.08, 0.105  # texture: pixels a metre, and its corner
-
-_jit: Any = numba.njit(cache=True, fastmath=False, nogil=True)
+jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
-@_jit
-def _ramp(low: float, high: float, x: float) -> float:
-    t = (x - low) / (high - low)
-    t = min(max(t, 0.0), 1.0)
+def finish(parts: NDArray) -> None:
+    """Fill in the columns of `parts` that follow from the others.
+
+    Sideways is to the right of the picture for an axis that points up, and stays so for one that points down.
+    """
+    along = parts[:, [BX, BY]] - parts[:, [AX, AY]]
+    parts[:, LENGTH] = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-3)
+    parts[:, [EX, EY]] = along / parts[:, LENGTH, None]
+    turn = np.where(parts[:, EY] > 0, 1, -1)
+    parts[:, RX], parts[:, RY] = turn * parts[:, EY], -turn * parts[:, EX]
+
+
+def shapes(parts: NDArray, profiles: NDArray) -> NDArray[np.float32]:
+    """Tabulate the (N, 9, PROFILE) shapes of parts from their (N, 3, PROFILE) half-widths, half-depths and offsets."""
+    a, b, c = (profiles[:, i].astype(np.float64) for i in range(3))
+    cos, sin = parts[:, COS, None].astype(np.float64), parts[:, SIN, None].astype(np.float64)
+    width = np.sqrt((a * cos) ** 2 + (b * sin) ** 2)
+    bulge = a * b / width
+    skew = sin * cos * (b * b - a * a) / (width * width)
+    metres = parts[:, LENGTH] / (parts[:, [SCALE_A, SCALE_B]].mean(axis=1))
+    slope = np.gradient(a, 1 / (PROFILE - 1), axis=1) / np.maximum(metres, 0.02)[:, None]
+    slope = np.clip(slope, -1.2, 1.2)
+    return np.stack([width, bulge, skew, c * sin, c * cos, a, b, c, slope], axis=1).astype(np.float32)
+
+
+@jit
+def ramp(low: float, high: float, x: float) -> float:
+    """Rise from 0 at `low` to 1 at `high` without a corner."""
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-@_jit
-def _is_hair(azimuth: float, level: float, style: float, jitter: float) -> bool:
+@jit
+def local(part: NDArray, shape: NDArray, dx: float, dy: float) -> tuple[float, float, float, float, float, float]:
+    """Place a point of the picture, (dx, dy) sub-pixels from a part's first end, in the part.
+
+    Returns (t_raw, t, s, width, cap, scale): the place along the axis, 0 to 1 between the ends, and clipped to them; the
+    offset from the section's middle and the half-width, metres; the shrinking of the section in a round end (0: outside);
+    sub-pixels a metre.
+    """
+    t_raw = (dx * part[EX] + dy * part[EY]) / part[LENGTH]
+    t = min(max(t_raw, 0.0), 1.0)
+    scale = part[SCALE_A] + (part[SCALE_B] - part[SCALE_A]) * t
+    width = lerp(shape, WIDTH, t)
+    cap = 1.0
+    if t_raw != t:
+        beyond = (t_raw - t) * part[LENGTH] / (scale * width)
+        left = 1.0 - beyond * beyond
+        cap = np.sqrt(left) if left > 0.0 else 0.0
+    return t_raw, t, (dx * part[RX] + dy * part[RY]) / scale - lerp(shape, ASIDE, t), width * cap, cap, scale
+
+
+@jit
+def lerp(shape: NDArray, row: int, t: float) -> float:
+    """Interpolate a row of a shape at t in 0..1."""
+    at = t * (PROFILE - 1)
+    i = min(int(at), PROFILE - 2)
+    f = at - i
+    return shape[row, i] + (shape[row, i + 1] - shape[row, i]) * f
+
+
+@jit
+def is_hair(azimuth: float, level: float, style: float, jitter: float) -> bool:
     """Tell whether hair covers the head at an azimuth (0 is the face) and level (0 chin, 1 crown).
 
     `style` 0 is short, 1 long, negative receding.
@@ -56,213 +105,70 @@ def _is_hair(azimuth: float, level: float, style: float, jitter: float) -> bool:
     front = 0.80 - 0.14 * min(style, 0.0)
     side = 0.46 - 0.7 * max(style, 0.0)
     back = 0.10 - 0.6 * max(style, 0.0)
-    line = front + (side - front) * _ramp(0.70, 1.25, azimuth) + (back - side) * _ramp(1.6, 2.2, azimuth)
+    line = front + (side - front) * ramp(0.70, 1.25, azimuth) + (back - side) * ramp(1.6, 2.2, azimuth)
     return level > line + 0.035 * jitter
 
 
-@_jit
-def _features(x: float, y: float) -> float:
-    """Return the brightness of a face without a photograph: eyes, brows, the nose's shadow, the mouth."""
-    ax = abs(x)
-    tone = 1.0 - 0.45 * (1 - _ramp(0.3, 1.2, ((ax - 0.031) / 0.015) ** 2 + (y / 0.008) ** 2))
-    tone *= 1.0 - 0.35 * (1 - _ramp(0.3, 1.2, ((ax - 0.032) / 0.02) ** 2 + ((y - 0.021) / 0.005) ** 2))
-    tone *= 1.0 - 0.30 * (1 - _ramp(0.3, 1.2, (ax / 0.024) ** 2 + ((y + 0.072) / 0.006) ** 2))
-    tone *= 1.0 - 0.20 * (1 - _ramp(0.3, 1.2, (ax / 0.016) ** 2 + ((y + 0.045) / 0.005) ** 2))
-    return tone
+@jit
+def _span(low: float, high: float, offset: float, slope: float, reach: float) -> tuple[float, float]:
+    """Cut low..high to where |offset + slope * x| <= reach."""
+    if abs(slope) > 1e-3:
+        a, b = (-reach - offset) / slope, (reach - offset) / slope
+        return max(low, min(a, b)), min(high, max(a, b))
+    return low, high
 
 
-@_jit
-def _texel(face: NDArray, x: float, y: float, c: int) -> float:
-    """Sample a face texture bilinearly at metres from the point between the eyes."""
-    per_metre = face.shape[1] / (2.0 * FACE_LEFT)
-    u = min(max((x + FACE_LEFT) * per_metre - 0.5, 0.0), face.shape[1] - 1.001)
-    v = min(max((FACE_TOP - y) * per_metre - 0.5, 0.0), face.shape[0] - 1.001)
-    i, j = int(v), int(u)
-    fv, fu = v - i, u - j
-    top = face[i, j, c] * (1 - fu) + face[i, j + 1, c] * fu
-    bottom = face[i + 1, j, c] * (1 - fu) + face[i + 1, j + 1, c] * fu
-    return top * (1 - fv) + bottom * fv
+@jit
+def _row(
+    k: int, part: NDArray, shape: NDArray, y: int, x0: int, x1: int, hair: float, folds: NDArray,
+    depth: NDArray, seen: NDArray,
+) -> None:  # fmt: skip
+    """Draw one row of part `k`."""
+    caps, bald = int(part[CAPS]), part[KIND] != HAIR
+    dy = y + 0.5 - part[AY]
+    for x in range(x0, x1 + 1):
+        dx = x + 0.5 - part[AX]
+        t_raw, t, s, width, cap, _ = local(part, shape, dx, dy)
+        if (t_raw < 0.0 and not caps & CAP_A) or (t_raw > 1.0 and not caps & CAP_B):
+            continue
+        if abs(s) >= width:
+            continue
+        q = s / width
+        out = lerp(shape, SKEW, t) * s + lerp(shape, BULGE, t) * cap * np.sqrt(1.0 - q * q)
+        near = part[AW] + (part[BW] - part[AW]) * t + out + lerp(shape, AHEAD, t)
+        if near <= depth[y, x]:
+            continue
+        if not bald:
+            lateral, forward = s * part[COS] - out * part[SIN], s * part[SIN] + out * part[COS]
+            azimuth = abs(np.arctan2(lateral, forward + lerp(shape, OFFSET, t)))
+            jitter = folds[int(t * 90.0) & 255, int(azimuth * 30.0 + 60.0 * (lateral > 0)) & 255]
+            if not is_hair(azimuth, t, hair, jitter):
+                continue
+        depth[y, x] = near
+        seen[y, x] = k
 
 
-@_jit
-def _section(s: float, a: float, b: float, cos: float, sin: float) -> tuple[float, float, float]:
-    """Meet the ray at lateral offset `s` with an ellipse of half-axes a, b turned by the yaw.
-
-    Returns (hit, lateral, forward): the nearest point in the ellipse's own axes; hit is 0 where the ray misses.
-    """
-    ia, ib = 1.0 / (a * a), 1.0 / (b * b)
-    qa = sin * sin * ia + cos * cos * ib
-    qb = 2.0 * s * sin * cos * (ib - ia)
-    qc = s * s * (cos * cos * ia + sin * sin * ib) - 1.0
-    disc = qb * qb - 4.0 * qa * qc
-    if disc <= 0.0:
-        return 0.0, 0.0, 0.0
-    w = (-qb + np.sqrt(disc)) / (2.0 * qa)
-    return 1.0, s * cos - w * sin, s * sin + w * cos
-
-
-@_jit
-def _pattern(material: NDArray, along: float, around: float) -> float:
-    """Return how much of the second colour shows: stripes across, or a plaid."""
-    period = material[PERIOD]
-    across = 1.0 if (along / period) % 1.0 < 0.45 else 0.0
-    if material[PATTERN] == STRIPES:
-        return across
-    if material[PATTERN] == PLAID:
-        upright = 1.0 if (around / period) % 1.0 < 0.4 else 0.0
-        return 0.5 * (across + upright)
-    return 0.0
-
-
-@_jit
-def _front(material: NDArray, lateral: float, forward: float, level: float) -> float:
-    """Return how much shirt a torso shows between its lapels; -1 on the edge or the zip."""
-    if forward < 0.02:
-        return 0.0
-    opening = max(0.0, 0.16 * (level - material[PERIOD]))
-    if abs(lateral) < opening:
-        return 1.0
-    if abs(lateral) < opening + 0.007:
-        return -1.0
-    return 0.0
-
-
-@_jit
-def draw_parts(
-    parts: NDArray,
-    profiles: NDArray,
-    materials: NDArray,
-    folds: NDArray,
-    face: NDArray,
-    face_weight: float,
-    hair_style: float,
-    eye_height: float,
-    depth: NDArray,
-    colour: NDArray,
-    is_face: NDArray,
+@jit
+def find_seen(
+    parts: NDArray, shape: NDArray, hair: float, folds: NDArray, depth: NDArray, seen: NDArray
 ) -> None:
-    """Draw `parts` into `colour` (h, w, 3) where they are nearer than `depth` (h, w), marking face pixels.
-
-    All arrays are float32 but `is_face` (uint8). Positions are sub-pixels of the buffers, depths metres towards the camera.
-    """
+    """Write into `seen` (h, w) int8 which part each sub-pixel shows, NOTHING for none, and its depth into `depth`."""
     rows, columns = depth.shape
-    n_noise = folds.shape[0]
+    depth[:] = _FAR
+    seen[:] = NOTHING
     for k in range(parts.shape[0]):
-        p = parts[k]
-        material = materials[int(p[MATERIAL])]
-        profile = profiles[k]
-        kind, caps = int(p[KIND]), int(p[CAPS])
-        ex, ey = p[BX] - p[AX], p[BY] - p[AY]
-        length = max(np.sqrt(ex * ex + ey * ey), 1e-3)
-        ex, ey = ex / length, ey / length
-        # Sideways is to the right of the picture for an axis that points up, and stays so for one that points down
-        rx, ry = (-ey, ex) if ey <= 0.0 else (ey, -ex)
-        widest = 0.0
+        part = parts[k]
+        reach = 0.0
         for i in range(PROFILE):
-            widest = max(widest, max(profile[0, i], profile[1, i]) + abs(profile[2, i]))
-        reach = widest * max(p[SCALE_A], p[SCALE_B]) + 1.0
-        x0, x1 = int(max(min(p[AX], p[BX]) - reach, 0)), int(min(max(p[AX], p[BX]) + reach, columns - 1))
-        y0, y1 = int(max(min(p[AY], p[BY]) - reach, 0)), int(min(max(p[AY], p[BY]) + reach, rows - 1))
+            reach = max(reach, shape[k, WIDTH, i] + abs(shape[k, ASIDE, i]))
+        reach = reach * max(part[SCALE_A], part[SCALE_B]) + 1.0
+        half = 0.5 * part[LENGTH]
+        y0 = int(max(min(part[AY], part[BY]) - reach, 0))
+        y1 = int(min(max(part[AY], part[BY]) + reach, rows - 1))
+        low, high = min(part[AX], part[BX]) - reach, max(part[AX], part[BX]) + reach
         for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                dx, dy = x + 0.5 - p[AX], y + 0.5 - p[AY]
-                t_raw = (dx * ex + dy * ey) / length
-                if (t_raw < 0.0 and not caps & CAP_A) or (t_raw > 1.0 and not caps & CAP_B):
-                    continue
-                t = min(max(t_raw, 0.0), 1.0)
-                scale = p[SCALE_A] + (p[SCALE_B] - p[SCALE_A]) * t
-                at = t * (PROFILE - 1)
-                i = min(int(at), PROFILE - 2)
-                f = at - i
-                a = profile[0, i] + (profile[0, i + 1] - profile[0, i]) * f
-                b = profile[1, i] + (profile[1, i + 1] - profile[1, i]) * f
-                c = profile[2, i] + (profile[2, i + 1] - profile[2, i]) * f
-                beyond = (t_raw - t) * length / scale
-                cap = 1.0 - (beyond / max(a, 1e-4)) ** 2
-                if cap <= 0.0:
-                    continue
-                cap = np.sqrt(cap)
-                a, b = a * cap, b * cap
-                s = (dx * rx + dy * ry) / scale - c * p[SIN]
-                if abs(s) > max(a, b):
-                    continue
-                hit, lateral, forward = _section(s, a, b, p[COS], p[SIN])
-                if hit == 0.0:
-                    continue
-                towards = -lateral * p[SIN] + (forward + c) * p[COS]
-                near = p[AW] + (p[BW] - p[AW]) * t + towards
-                if near <= depth[y, x]:
-                    continue
-                level = p[HEIGHT_A] + (p[HEIGHT_B] - p[HEIGHT_A]) * t + beyond
-                # The normal: the ellipse's, turned back, tilted by the profile's slope
-                nl, nf = lateral / (a * a), forward / (b * b)
-                norm = np.sqrt(nl * nl + nf * nf)
-                nl, nf = nl / norm, nf / norm
-                side, front = nl * p[COS] + nf * p[SIN], -nl * p[SIN] + nf * p[COS]
-                metres = length / scale
-                before, after = max(i - 1, 0), min(i + 2, PROFILE - 1)
-                steep = (profile[0, i + 1] - profile[0, before]) / (i + 1 - before) * (1 - f)
-                steep += (profile[0, after] - profile[0, i]) / (after - i) * f
-                slope = steep * (PROFILE - 1) / max(metres, 0.02)
-                tilt = -min(max(slope, -1.2), 1.2) + (2.0 * beyond / max(a, 1e-3))
-                u = int((lateral + p[SHIFT]) * 420.0 + 9000.0) % n_noise
-                v = int((t * metres + p[SHIFT]) * 420.0 + 9000.0) % n_noise
-                bump = folds[v, u]
-                if kind == HAIR:
-                    azimuth = abs(np.arctan2(lateral, forward + c))
-                    span = p[HEIGHT_B] - p[HEIGHT_A]
-                    if not _is_hair(azimuth, (level - p[HEIGHT_A]) / span, hair_style, bump):
-                        continue
-                side += material[FOLDS] * bump
-                tilt += material[FOLDS] * folds[u, v]
-                nx = side * rx + tilt * ex
-                ny = -(side * ry + tilt * ey)
-                size = np.sqrt(nx * nx + ny * ny + front * front)
-                nx, ny, nz = nx / size, ny / size, front / size
-                direct = max(0.0, (nx * _LX + ny * _LY + nz * _LZ) * 0.88 + 0.12)
-                light = (0.40 + 0.16 * ny + 0.64 * direct) * (0.80 + 0.20 * nz)
-                shine = material[GLOSS] * direct**12
-                mix = _pattern(material, t * metres + 1.0, lateral + 0.5)
-                dark, weight, flag = 1.0, 0.0, 0
-                up = level - eye_height
-                if kind == TORSO:
-                    mix = _front(material, lateral, forward, level)
-                    if mix < 0.0:
-                        mix, dark = 0.0, 0.72
-                elif kind == HEAD:
-                    reach_face = forward + c > 0.0 and abs(lateral) < 0.079
-                    if reach_face:
-                        e = (lateral / FACE_HALF_WIDTH) ** 2 + ((up - FACE_CENTRE) / FACE_HALF_HEIGHT) ** 2
-                        weight = (1.0 - _ramp(0.74, 1.16, e)) * _ramp(0.12, 0.45, nf)
-                        flag = 1 if e < 1.0 and nf > 0.12 else 0
-                    dark = _features(lateral, up) if forward + c > 0.0 else 1.0
-                depth[y, x] = near
-                is_face[y, x] = flag
-                weight *= face_weight
-                for channel in range(3):
-                    base = material[channel] + (material[3 + channel] - material[channel]) * mix
-                    value = base * dark * light + shine
-                    if weight > 0.0:
-                        photo = _texel(face, lateral, up, channel) * (0.72 + 0.28 * light)
-                        value += (photo - value) * weight
-                    colour[y, x, channel] = value
-
-
-@_jit
-def resolve(depth: NDArray, colour: NDArray, is_face: NDArray, layer: NDArray, faces: NDArray) -> None:
-    """Average sub-pixels into `layer` (h, w, 4), colour times alpha and alpha, and `faces` (h, w), coverage by the face."""
-    share = 1.0 / (SUPER * SUPER)
-    for y in range(layer.shape[0]):
-        for x in range(layer.shape[1]):
-            b = g = r = alpha = face = 0.0
-            for i in range(SUPER):
-                for j in range(SUPER):
-                    v, u = SUPER * y + i, SUPER * x + j
-                    if depth[v, u] > -1e8:
-                        b += colour[v, u, 0]
-                        g += colour[v, u, 1]
-                        r += colour[v, u, 2]
-                        alpha += 1.0
-                        face += is_face[v, u]
-            layer[y, x, 0], layer[y, x, 1], layer[y, x, 2] = b * share, g * share, r * share
-            layer[y, x, 3], faces[y, x] = alpha * share, face * share
+            dy = y + 0.5 - part[AY]
+            left, right = _span(low - part[AX], high - part[AX], dy * part[RY], part[RX], reach)
+            left, right = _span(left, right, dy * part[EY] - half, part[EX], half + reach)
+            x0, x1 = int(max(left + part[AX] - 1, 0)), int(min(right + part[AX] + 1, columns - 1))
+            _row(k, part, shape[k], y, x0, x1, hair, folds, depth, seen)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.datasets.scene.body import STATURE
-from gctr.datasets.scene.raster import FACE_HALF_HEIGHT
+from gctr.datasets.scene.anatomy import STATURE
+from gctr.datasets.scene.shade import FACE_HALF_HEIGHT
 from gctr.datasets.scene.view import View
 
 ACCELERATION = 1.6  # m/s²
@@ -31,9 +31,8 @@ class Walk:
     stop_at: float | None = None  # which way point, counted from 0; fractions lie between
     stop_for: float = 0.0  # seconds
     pose: str = "stand"
-    looks: float = 0.7  # 0–1, how far he turns his head to the camera
+    looks: float = 0.7  # 0–1, how far he turns his head to the camera; 0: never
     identity: str | None = None
-    face: bool = True  # False: bows away, never shows his face
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +121,9 @@ def carry_out(walk: Walk, height: float, view: View, fps: float, rng: np.random.
     standing = _smooth((speed < 0.25).astype(float), 0.35 * fps)
     to_camera = np.arctan2(-x, z)
     relative = np.angle(np.exp(1j * (to_camera - yaw)))
-    if walk.face:  # one who stops turns part of the way to the camera
-        yaw = yaw + 0.75 * standing * relative
+    yaw = yaw + 0.75 * standing * relative * (
+        walk.looks > 0
+    )  # one who stops turns part of the way to the camera
     yaw = _smooth(yaw, 0.3 * fps)
     relative = np.angle(np.exp(1j * (to_camera - yaw)))
     glance = _glances(walk, len(x), fps, rng)
@@ -143,7 +143,7 @@ def _wander(n: int, fps: float, rng: np.random.Generator) -> NDArray:
 
 def _glances(walk: Walk, n: int, fps: float, rng: np.random.Generator) -> NDArray:
     """Return how far the head is turned to the camera, 0–1 at each frame."""
-    if not walk.face:
+    if walk.looks == 0:
         return np.zeros(n)
     knots = np.clip(walk.looks + 0.5 * rng.standard_normal(int(n / (1.2 * fps)) + 3), 0, 1)
     return _smooth(np.interp(np.arange(n) / (1.2 * fps), np.arange(len(knots)), knots), 0.3 * fps)
@@ -180,8 +180,7 @@ def stroll(rng: np.random.Generator, faces: tuple[float, float], start: float) -
         stop_at=float(rng.uniform(0.8, 1.2)) if stops else None,
         stop_for=float(rng.uniform(1.5, 3.5)),
         pose=str(rng.choice(["stand", "phone"])),
-        looks=float(rng.uniform(0.3, 1.0)),
-        face=bool(kind != "recede" and rng.random() < 0.9),
+        looks=0.0 if kind == "recede" or rng.random() < 0.1 else float(rng.uniform(0.3, 1.0)),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.datasets.scene import raster
-from gctr.datasets.scene.body import Part, parts_of
+from gctr.datasets.scene import shade
+from gctr.datasets.scene.anatomy import Part, parts_of
 from gctr.datasets.scene.faces import Person
 
 # BGR in full light. Muted, as people in the street wear them, with a few stronger tops.
@@ -83,9 +83,7 @@ def dress(rng: np.random.Generator, person: Person) -> Look:
     top, low, shirt = _pick(rng, _TOPS), _pick(rng, _BOTTOMS), _pick(rng, _SHIRTS)
     knit = look["short_sleeves"] or rng.random() < 0.35
     pattern = (
-        int(rng.choice([raster.UNI, raster.STRIPES, raster.PLAID], p=[0.65, 0.2, 0.15]))
-        if knit
-        else raster.UNI
+        int(rng.choice([shade.UNI, shade.STRIPES, shade.PLAID], p=[0.65, 0.2, 0.15])) if knit else shade.UNI
     )
     stripe = np.clip(top * 0.7 + 40, 0, 235)
     opening = 1.60 if knit else float(rng.uniform(1.12, 1.38))  # height at which the lapels meet
