@@ -6,6 +6,7 @@ says which step of GCTR version 1 it is.
 
 import hashlib
 import struct
+from itertools import pairwise
 
 import numpy as np
 from Crypto.Cipher import AES
@@ -36,7 +37,7 @@ def group_sizes(sid: int, group: int, group_size: int = 100, buckets: int = 5) -
         draw = (word * limit >> 64) + 1
         cuts.add(limit if draw in cuts else draw)
     edges = [0, *sorted(cuts), group_size]
-    return [b - a for a, b in zip(edges, edges[1:], strict=False)]
+    return [b - a for a, b in pairwise(edges)]
 
 
 def layout(seed: bytes, size: int, unit: int = 16, group_size: int = 100, buckets: int = 5):
@@ -65,7 +66,8 @@ def gctr_keystream(
     for number, bucket_id, start, length in layout(seed, size, unit, group_size, buckets):
         phase = 0
         if vector == "group":
-            bucket_id, phase = (bucket_id - number % buckets) % 2**128, start % group_bytes
+            bucket_id = (initial_bucket_id(seed, size) + number // buckets) % 2**128
+            phase = start % group_bytes
         block = aes.encrypt(bucket_id.to_bytes(16, "big"))
         stream += bytes(block[(phase + i) % 16] for i in range(length))
     return bytes(stream)

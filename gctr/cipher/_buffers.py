@@ -32,26 +32,17 @@ def as_secret(value: Any, name: str, sizes: tuple[int, ...]) -> bytes:
 
 
 def as_octets(value: BytesLike, name: str) -> Octets:
-    """Return a flat, read-only uint8 view of `value`, or a copy where an array's memory is not contiguous.
-
-    Read-only also keeps numba at one compiled version a kernel, whether bytes or arrays come in.
+    """Return a flat uint8 view of `value`, writable where `value` is, or a copy where its memory is not contiguous.
 
     Raises
     ------
     TypeError
         If it is neither bytes-like nor a uint8 array.
     """
-    octets = flat_view(value, name)
-    octets.flags.writeable = False
-    return octets
-
-
-def flat_view(value: BytesLike, name: str) -> Octets:
-    """Return a flat uint8 view of `value`, writable where `value` is; else as `as_octets`."""
     if isinstance(value, np.ndarray):
         if value.dtype != np.uint8:
             raise TypeError(f"{name} must be a uint8 array, not {value.dtype}; use .view(np.uint8)")
-        return np.ascontiguousarray(value).reshape(-1).view()
+        return value.reshape(-1)
     try:
         view = memoryview(value)
         return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
@@ -60,26 +51,29 @@ def flat_view(value: BytesLike, name: str) -> Octets:
         raise TypeError(f"{name} must be contiguous bytes-like or a uint8 array, not {kind}") from None
 
 
-def output_for(data: Octets, out: BytesLike | None) -> Octets:
-    """Return the flat array to write: a new one, or a view of `out`, which may be exactly `data` itself.
+def source_and_target(data: BytesLike, out: BytesLike | None) -> tuple[Octets, Octets]:
+    """Return the flat arrays to read and to write; the same one in place.
 
     Raises
     ------
     TypeError
-        If `out` is not bytes-like or not uint8.
+        If either is not bytes-like or not uint8.
     ValueError
         If `out` is read-only, not contiguous, of another size, or overlaps `data` without being it.
     """
-    if out is None:
-        return np.empty(data.size, np.uint8)
+    source = as_octets(data, "data")
+    return source, np.empty(source.size, np.uint8) if out is None else _checked_target(out, source)
+
+
+def _checked_target(out: BytesLike, source: Octets) -> Octets:
     if isinstance(out, np.ndarray) and not out.flags.c_contiguous:
         raise ValueError("out must be contiguous")
-    target = flat_view(out, "out")
-    if target.size != data.size:
-        raise ValueError(f"out has {target.size} bytes, data has {data.size}; they must be equal")
-    if data.size and not target.flags.writeable:
+    target = as_octets(out, "out")
+    if target.size != source.size:
+        raise ValueError(f"out has {target.size} bytes, data has {source.size}; they must be equal")
+    if target.size and not target.flags.writeable:
         raise ValueError("out is read-only")
-    if _address(target) != _address(data) and np.may_share_memory(target, data):
+    if np.may_share_memory(target, source) and target.ctypes.data != source.ctypes.data:
         raise ValueError("out overlaps data without being the same memory; pass data itself to work in place")
     return target
 
@@ -103,7 +97,3 @@ def check_range(offset: int, length: int, size: int) -> None:
         raise ValueError(f"offset must not be negative, is {offset}")
     if offset + length > size:
         raise ValueError(f"{length} bytes at offset {offset} reach past the size of {size} bytes")
-
-
-def _address(array: Octets) -> int:
-    return array.__array_interface__["data"][0]

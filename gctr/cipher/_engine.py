@@ -83,17 +83,22 @@ def in_threads(
     step: int,
     threads: int,
 ) -> None:
-    """Call ``piece(offset, src, dst)`` on up to `threads` parts at once, cut at multiples of `step` of the stream."""
+    """Call ``piece(offset, src, dst)`` on up to `threads` parts at once, cut at multiples of `step` of the stream.
+
+    Read-only data is copied to `dst` and worked on there: of read-only arrays numba would compile every kernel once
+    more, and it is slow to call with them.
+    """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, is {threads}")
-    steps = -(-(offset % step + src.size) // step)
-    share = -(-steps // threads) * step
-    stops = range(share - offset % step, src.size + share, share) if src.size else []
-    if len(stops) <= 1:
+    if not src.flags.writeable:
+        dst[:] = src
+        src = dst
+    if threads == 1 or src.size <= step:
         piece(offset, src, dst)
         return
-    cuts = [0, *(min(stop, src.size) for stop in stops)]
-    parts = [(offset + a, src[a:b], dst[a:b]) for a, b in pairwise(cuts) if a < b]
+    share = -(-src.size // (threads * step)) * step
+    stops = range(share - offset % step, src.size + share, share)
+    parts = [(offset + a, src[a:b], dst[a:b]) for a, b in pairwise([0, *(min(s, src.size) for s in stops)])]
     list(thread_pool(threads).map(lambda part: piece(*part), parts))
 
 
@@ -116,9 +121,8 @@ def _gctr_library(key: bytes, sid: int, params: GctrParams, offset: int, src: Oc
     per_group = _shape(params)[3]
     for first, skip, part in _tiles(params, offset, src.size):
         groups = -(-(skip + part.stop - part.start) // params.group_bytes)
-        group = np.uint64(first) + np.arange(groups, dtype=np.uint64)[:, None]
-        index = group * np.uint64(params.buckets) + np.arange(per_group, dtype=np.uint64)
-        vectors = library_blocks(key, bucket_ids(sid, index.ravel())).reshape(-1)
+        index = np.uint64(first * per_group) + np.arange(groups * per_group, dtype=np.uint64)
+        vectors = library_blocks(key, bucket_ids(sid, index)).reshape(-1)
         place = np.uint64(first), skip, src[part], dst[part]
         if params == VERSION_1:
             gctr_given(LANES["library"], vectors, *split128(sid), *place)
@@ -158,7 +162,7 @@ def _shape(params: GctrParams) -> tuple[int, int, int, int]:
 
 
 def _array(key: bytes) -> Octets:
-    return np.frombuffer(key, np.uint8)
+    return np.frombuffer(bytearray(key), np.uint8)  # writable: see in_threads
 
 
 def _streams(src: Octets, dst: Octets, skip: int) -> bool:

@@ -115,7 +115,7 @@ def _sub_word(typingctx, lanes, word):
 
 
 def _draw_cuts(typingctx, k0, k1, first, cuts, at):
-    """Write the four unsorted cuts of groups `first` to ``first + 15`` into `cuts`, (4, 16) uint64."""
+    """Write the four cuts of groups `first` to ``first + 15`` into `cuts`, (4, 16) uint64."""
     return types.void(_U64, _U64, _U64, cuts, _U64), _call(cuts_kernel)
 
 
@@ -127,7 +127,7 @@ def _xor_group(typingctx, lanes, vectors, v_at, cuts, c_at, src, src_at, dst, ds
 
 
 def _xor_run(typingctx, lanes, vector, v_at, src, src_at, dst, dst_at, size):
-    """Xor `size` bytes, whole registers, with one repeated vector."""
+    """Xor `size` bytes, whole blocks, with one repeated vector."""
     target = _xor_target(lanes)
     arguments = lanes, vector, _U64, src, _U64, dst, _U64, _U64
     return types.void(*arguments), _call(lambda module: xor_run_kernel(module, target))

@@ -32,7 +32,7 @@ _WIDE = ir.VectorType(I64, GROUPS)
 
 
 def cuts_kernel(module: ir.Module) -> ir.Function:
-    """Return ``kernel(k0, k1, first, cuts*)``: the unsorted cuts of groups `first` to ``first + 15``.
+    """Return ``kernel(k0, k1, first, cuts*)``: the cuts of groups `first` to ``first + 15``.
 
     `cuts` is (4, 16) uint64. Philox4x64-10 keyed (k0, k1) on counter (group, 0, 0, 0), then Floyd's sampling.
     """
@@ -44,7 +44,8 @@ def cuts_kernel(module: ir.Module) -> ir.Function:
         cuts: list[ir.Value] = []
         for k, word in enumerate(_philox(builder, key, group)):
             cuts.append(_floyd(builder, cuts, word, UNITS - CUTS + k))
-            store(builder, cuts[-1], kernel.args[3], I64(8 * GROUPS * k))
+        for k, cut in enumerate(_sorted(builder, cuts)):
+            store(builder, cut, kernel.args[3], I64(8 * GROUPS * k))
         builder.ret_void()
     return kernel
 
@@ -61,9 +62,9 @@ def xor_group_kernel(module: ir.Module, target: Target) -> ir.Function:
 
 
 def xor_run_kernel(module: ir.Module, target: Target) -> ir.Function:
-    """Return ``kernel(vector*, src*, dst*, size)``: xor whole registers with one repeated vector.
+    """Return ``kernel(vector*, src*, dst*, size)``: xor whole blocks with one repeated vector.
 
-    `size` must be a multiple of the register; the caller takes the rest.
+    The caller takes what is left when `size` is no multiple of 16.
     """
     kernel, new = function(module, f"gctr.run.{target.arch}.{target.lanes}", [PTR, PTR, PTR, I64])
     if new:
@@ -107,6 +108,15 @@ def _floyd(builder: ir.IRBuilder, earlier: list[ir.Value], word: ir.Value, limit
     return draw
 
 
+def _sorted(builder: ir.IRBuilder, cuts: list[ir.Value]) -> list[ir.Value]:
+    """Sort four vectors, each column on its own, by a sorting network."""
+    cuts = list(cuts)
+    for i, j in ((0, 1), (2, 3), (0, 2), (1, 3), (1, 2)):
+        less = builder.icmp_unsigned("<", cuts[i], cuts[j])
+        cuts[i], cuts[j] = builder.select(less, cuts[i], cuts[j]), builder.select(less, cuts[j], cuts[i])
+    return cuts
+
+
 def _write_xor_group(kernel: ir.Function, target: Target) -> None:
     vectors, cuts, src, dst, streaming = kernel.args
     builder = ir.IRBuilder(kernel.append_basic_block())
@@ -125,7 +135,7 @@ def _write_xor_group(kernel: ir.Function, target: Target) -> None:
 def _index_words(builder: ir.IRBuilder, cuts: ir.Value) -> ir.Value:
     """Write, for each 64-bit word of the group, which word of the vectors it takes; 256 bytes, of which 200 count.
 
-    A block's bucket is the number of cuts at or before it, so the cuts need no sorting.
+    A block's bucket is the number of cuts at or before it.
     """
     kind = ir.VectorType(I8, 64)
     memory = builder.alloca(kind, size=4)
@@ -172,16 +182,20 @@ def _fetch_loaded(builder: ir.IRBuilder, vectors: ir.Value, index: ir.Value):
 def _write_xor_run(kernel: ir.Function, target: Target) -> None:
     vector, src, dst, size = kernel.args
     builder = ir.IRBuilder(kernel.append_basic_block())
-    mask = repeat_block(builder, target, load(builder, PAIR, vector, I64(0)))
-    before, head, body, after = builder.block, *(kernel.append_basic_block() for _ in range(3))
-    builder.branch(head)
-    builder.position_at_end(head)
-    at = builder.phi(I64)
-    at.add_incoming(I64(0), before)
-    builder.cbranch(builder.icmp_unsigned("<", at, size), body, after)
-    builder.position_at_end(body)
-    store(builder, builder.xor(load(builder, target.vector, src, at), mask), dst, at)
-    at.add_incoming(builder.add(at, I64(target.bytes)), body)
-    builder.branch(head)
-    builder.position_at_end(after)
+    block, at = load(builder, PAIR, vector, I64(0)), I64(0)
+    for width in (target, Target(target.arch, 1)):  # whole registers, then single blocks
+        mask, before = repeat_block(builder, width, block), builder.block
+        head, body, after = (kernel.append_basic_block() for _ in range(3))
+        builder.branch(head)
+        builder.position_at_end(head)
+        now = builder.phi(I64)
+        now.add_incoming(at, before)
+        end = builder.add(now, I64(width.bytes))
+        builder.cbranch(builder.icmp_unsigned("<=", end, size), body, after)
+        builder.position_at_end(body)
+        store(builder, builder.xor(load(builder, width.vector, src, now), mask), dst, now)
+        now.add_incoming(end, body)
+        builder.branch(head)
+        builder.position_at_end(after)
+        at = now
     builder.ret_void()

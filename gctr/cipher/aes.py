@@ -98,7 +98,12 @@ def ctr_scheduled(lanes, schedule, rounds, upper, lower, skip, src, dst, streami
         done = _head(lanes, schedule, rounds, upper, lower, skip, src, dst)
         lower += np.uint64(1)
         upper += np.uint64(lower == 0)
-    size = np.uint64(src.size)
+    count_into(lanes, schedule, rounds, upper, lower, src, done, dst, np.uint64(src.size), streaming)
+
+
+@njit(cache=True, nogil=True)
+def count_into(lanes, schedule, rounds, upper, lower, src, done, dst, size, streaming):
+    """Xor bytes `done` to `size`, all uint64, with the keystream from counter ``upper || lower``, modulo 2**128."""
     while done < size:
         part, room = size - done, np.uint64(0) - lower  # blocks until `lower` wraps; 0 stands for 2**64
         if room and room < (part + np.uint64(15)) >> np.uint64(4):

@@ -30,7 +30,7 @@ class GctrParams:
     unit : {"block", "byte"}
         What a bucket's size counts: AES blocks of 16 bytes, or bytes. Only blocks save AES calls.
     vector : {"bucket", "group"}
-        What one encryption vector serves: a bucket, or a whole group (by the id of its first bucket).
+        What one encryption vector serves: a bucket, or a whole group (then group g has the id ``sid + g``).
     group_size : int
         Units a group, 1 to 65536.
     buckets : int

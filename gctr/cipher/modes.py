@@ -11,11 +11,10 @@ from typing import Any
 from gctr.cipher._buffers import (
     KEY_SIZES,
     BytesLike,
-    as_octets,
     as_secret,
     check_range,
-    output_for,
     result_like,
+    source_and_target,
 )
 from gctr.cipher._engine import bucket_ctr_piece, ctr_piece, gctr_piece, in_threads
 from gctr.cipher.aes import BLOCK
@@ -70,9 +69,8 @@ def ctr_xor(
     No two streams under one key may share a counter value.
     """
     key, counter = as_secret(key, "key", KEY_SIZES), as_secret(counter_block, "counter_block", (BLOCK,))
-    octets = as_octets(data, "data")
+    octets, target = source_and_target(data, out)
     check_range(offset, octets.size, BLOCK << 128)
-    target = output_for(octets, out)
     piece = partial(ctr_piece, key, int.from_bytes(counter, "big"))
     in_threads(piece, offset, octets, target, THREAD_STEP, threads)
     return result_like(data, out, target)
@@ -125,11 +123,10 @@ def gctr_xor(
     InsecureModeWarning
         Once a process.
     """
-    _warn_insecure()
+    warn_insecure()
     key, seed = as_secret(key, "key", KEY_SIZES), as_secret(seed, "seed", (16,))
-    octets = as_octets(data, "data")
+    octets, target = source_and_target(data, out)
     size = _whole_size(size, offset, octets.size)
-    target = output_for(octets, out)
     if octets.size:
         piece = partial(gctr_piece, key, initial_bucket_id(seed, size), params)
         in_threads(piece, offset, octets, target, params.group_bytes, threads)
@@ -180,10 +177,10 @@ def bucket_ctr_xor(
     A (key, nonce) pair must serve one message only, whatever its seed and size.
     """
     key, nonce = as_secret(key, "key", KEY_SIZES), as_secret(nonce, "nonce", (8,))
-    seed, octets = as_secret(seed, "seed", (16,)), as_octets(data, "data")
+    seed = as_secret(seed, "seed", (16,))
+    octets, target = source_and_target(data, out)
     size = _whole_size(size, offset, octets.size)
     check_bucket_limit(size, params)
-    target = output_for(octets, out)
     if octets.size:
         sid = initial_bucket_id(seed, size)
         piece = partial(bucket_ctr_piece, key, int.from_bytes(nonce, "big"), sid, params)
@@ -225,7 +222,7 @@ def _whole_size(size: int | None, offset: int, length: int) -> int:
 _warned = False
 
 
-def _warn_insecure() -> None:
+def warn_insecure() -> None:
     """Warn once a process, whatever the filters; under an "error" filter every call raises."""
     global _warned
     if not _warned:
