@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from gctr.cipher._buffers import Octets
 from gctr.cipher._groups import (
     bucket_ctr_into,
-    fill_counters,
     gctr_given,
     gctr_into,
     runs_given,
     runs_into,
 )
+from gctr.cipher._layout import fill_counters
 from gctr.cipher.aes import BLOCK, LANES, backend, ctr_into, library_blocks, library_ctr
 from gctr.cipher.buckets import VERSION_1, GctrParams, split128
 

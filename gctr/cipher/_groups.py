@@ -7,13 +7,13 @@ reading takes the general one. Twins: tests/reference.py.
 import numpy as np
 from numba import njit
 
-from gctr.cipher._intrinsics import aes_listed, draw_cuts, mulhi, trailing_zeros, xor_group, xor_run
+from gctr.cipher._intrinsics import aes_listed, draw_cuts, mulhi, xor_group, xor_run
 from gctr.cipher._ir_buckets import CUTS, GROUPS, UNITS
+from gctr.cipher._layout import GROUP_BUCKETS, fill_counters, group_ends
 from gctr.cipher.aes import SCHEDULE_WORDS, count_into, ctr_scheduled, key_schedule
 
 BLOCK = 16
 GROUP_BYTES = BLOCK * UNITS  # of version 1
-GROUP_BUCKETS = CUTS + 1
 VECTOR_BYTES = BLOCK * GROUP_BUCKETS  # vectors of one group of version 1
 # Scratch of version 1, in bytes: vectors of sixteen groups, their cuts, the keystream of one group.
 CUTS_AT = GROUPS * VECTOR_BYTES
@@ -21,54 +21,6 @@ STREAM_AT = CUTS_AT + 8 * CUTS * GROUPS
 WORK_WORDS = (STREAM_AT + GROUP_BYTES) // 8
 TILE_BLOCKS = GROUPS * UNITS  # blocks whose counters bucket_ctr lists at a time
 RUN_VECTORS = 256  # vectors that the general path makes at a time
-
-
-@njit(cache=True, nogil=True)
-def philox4x64(k0, k1, c0, c1):
-    """Philox4x64-10 of counter (c0, c1, 0, 0) under key (k0, k1); four uint64."""
-    c2, c3 = np.uint64(0), np.uint64(0)
-    for _ in range(10):
-        hi0, lo0 = mulhi(np.uint64(0xD2E7470EE14C6C93), c0), np.uint64(0xD2E7470EE14C6C93) * c0
-        hi1, lo1 = mulhi(np.uint64(0xCA5A826395121157), c2), np.uint64(0xCA5A826395121157) * c2
-        c0, c1, c2, c3 = hi1 ^ c1 ^ k0, lo1, hi0 ^ c3 ^ k1, lo0
-        k0 += np.uint64(0x9E3779B97F4A7C15)
-        k1 += np.uint64(0xBB67AE8584CAA73B)
-    return c0, c1, c2, c3
-
-
-@njit(cache=True, nogil=True)
-def group_ends(k0, k1, group, group_size, marks, ends):
-    """Write where the buckets of one group end, in units, into `ends` (uint32).
-
-    `marks`, a bit a unit in uint64, must be zero and is left so. Floyd's sampling draws the cuts, the marks sort them.
-    """
-    n_cuts = ends.size - 1
-    words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
-    for k in range(n_cuts):
-        if k % 4 == 0:
-            words = philox4x64(k0, k1, group, np.uint64(k // 4))
-        limit = np.uint64(group_size - n_cuts + k)
-        cut = mulhi(words[k % 4], limit) + np.uint64(1)
-        if marks[cut >> np.uint64(6)] >> (cut & np.uint64(63)) & np.uint64(1):
-            cut = limit
-        marks[cut >> np.uint64(6)] |= np.uint64(1) << (cut & np.uint64(63))
-    found = 0
-    for i in range(marks.size):
-        left = marks[i]
-        while left:
-            ends[found] = 64 * i + trailing_zeros(left)
-            left &= left - np.uint64(1)
-            found += 1
-        marks[i] = 0
-    ends[n_cuts] = group_size
-
-
-@njit(cache=True, nogil=True)
-def bucket_ends(k0, k1, first, group_size, ends):
-    """Write the bucket ends of consecutive groups into `ends`, (groups, buckets) uint32."""
-    marks = np.zeros(group_size // 64 + 1, np.uint64)
-    for row in range(ends.shape[0]):
-        group_ends(k0, k1, first + np.uint64(row), group_size, marks, ends[row])
 
 
 @njit(cache=True, nogil=True)
@@ -242,49 +194,3 @@ def bucket_ctr_scheduled(
         size = min(src.size - done, (blocks - listed) * BLOCK)
         aes_listed(lanes, schedule, 0, rounds, nonce, work, 8 * listed, src, done, dst, done, size, streaming)
         group, done, skip = group + np.uint64(blocks // group_size), done + size, 0
-
-
-@njit(cache=True, nogil=True)
-def fill_counters(k0, k1, group_size, buckets, first, counters):
-    """Write ``bucket << 32 | block in it`` for every block of whole groups from `first`, uint64."""
-    if group_size == UNITS and buckets == GROUP_BUCKETS:
-        _fill_version1(k0, k1, first, counters)
-        return
-    marks, ends = np.zeros(group_size // 64 + 1, np.uint64), np.empty(buckets, np.uint32)
-    for i in range(counters.size // group_size):
-        group, start = first + np.uint64(i), 0
-        group_ends(k0, k1, group, group_size, marks, ends)
-        for j in range(buckets):
-            base = (group * np.uint64(buckets) + np.uint64(j)) << np.uint64(32)
-            for unit in range(start, ends[j]):
-                counters[i * group_size + unit] = base + np.uint64(unit - start)
-            start = ends[j]
-
-
-@njit(cache=True, nogil=True)
-def _fill_version1(k0, k1, first, counters):
-    cuts = np.empty((CUTS, GROUPS), np.uint64)
-    for group in range(counters.size // UNITS):
-        column = group % GROUPS
-        if column == 0:
-            draw_cuts(k0, k1, first + np.uint64(group), cuts, 0)
-        bucket = (first + np.uint64(group)) * np.uint64(GROUP_BUCKETS)
-        a, b, c, d = cuts[0, column], cuts[1, column], cuts[2, column], cuts[3, column]
-        _number_blocks(bucket << np.uint64(32), a, b, c, d, counters, np.uint64(group * UNITS))
-
-
-@njit(cache=True, nogil=True)
-def _number_blocks(number, a, b, c, d, counters, at):
-    """Number the blocks of one group; at a cut the bucket goes up by one and the block in it back to zero.
-
-    Without a branch in it, the loop becomes vector instructions.
-    """
-    up = np.uint64(1) << np.uint64(32)
-    for i in range(UNITS):
-        unit = np.uint64(i)
-        count = number + unit
-        count += up - a if unit >= a else np.uint64(0)
-        count += up - (b - a) if unit >= b else np.uint64(0)
-        count += up - (c - b) if unit >= c else np.uint64(0)
-        count += up - (d - c) if unit >= d else np.uint64(0)
-        counters[at + unit] = count  # a signed index could mean one from the end, which costs a branch

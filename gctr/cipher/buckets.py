@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.cipher._buffers import as_secret
-from gctr.cipher._groups import bucket_ends
+from gctr.cipher._layout import bucket_ends
 
 BLOCK = 16  # bytes of an AES block
 MAX_GROUP_SIZE = 1 << 16
