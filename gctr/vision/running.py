@@ -192,6 +192,12 @@ class RunningBackground:
             raise RuntimeError("the background model has seen no frame yet; call apply(frame) first")
         return ((self._colour + ONE // 2) // ONE).astype(np.uint8)
 
+    def noise(self) -> float:
+        """Return the median over the frame of the mean absolute deviation, in grey levels: 0.8 of a
+        Gaussian's sigma.
+        """
+        return float(np.median(self._deviation[::CELL, ::CELL])) / ONE
+
     def _expose(self, luma: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Bring the luma into the plate's light; return it with the table that did."""
         if self._fits:

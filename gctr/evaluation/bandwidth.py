@@ -1,0 +1,225 @@
+"""Bytes at equal quality: the ROI form and the paper's literal stills against full-frame MJPEG, H.264, H.265,
+AV1.
+
+`prepare` turns a clip into `Material`: pictures as the encoder gets them (with sensor noise where asked), the
+plate, what the camera would send, and which pixels of the truth judge the result. `measure_*` give one row of
+a rate-distortion table each, with every byte accounted for; `sweep` gives the whole table; `ratios` compares
+the rates at equal object quality.
+
+The trap that decides such comparisons: encoders' defaults starve moving objects, and masked video at an equal
+CRF is coded at another QP. So baselines have their best settings (`gctr.vision.encoders.FULL`) and only equal
+quality is compared.
+
+Limits: noise is white and Gaussian, which a sensor's is not after its own processing; the ROI pays for
+sealing, the full-frame forms travel without any.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from gctr.evaluation.bdrate import bd_rate, rate_at
+from gctr.evaluation.material import Material
+from gctr.evaluation.quality import frame_quality
+from gctr.parties.envelope import seal
+from gctr.parties.keyfile import new_key
+from gctr.parties.messages import Header, ObjectVideo, Sighting
+from gctr.parties.messages import encode as encode_message
+from gctr.vision.encoders import FULL, I420, ROI, decode, encode, to_bgr, to_i420
+from gctr.vision.roi import find_boxes
+from gctr.vision.roivideo import decode_shared, encode_shared, inverse, relight
+
+STILLS = {
+    "JPEG": cv2.IMWRITE_JPEG_QUALITY,
+    "WebP": cv2.IMWRITE_WEBP_QUALITY,
+    "AVIF": cv2.IMWRITE_AVIF_QUALITY,
+}
+
+
+def measure_full(material: Material, form: str, quality: int) -> dict[str, object]:
+    """Code whole frames with the baseline `form` of `gctr.vision.encoders.FULL`, or "MJPEG"; one row of the
+    table.
+    """
+    if form == "MJPEG":
+        packets = [_still(to_bgr(picture), "JPEG", quality) for picture in material.source]
+        shown = [to_i420(_open_still(data)) for data in packets]
+        wire = _wire(material, packets, 50)
+        return _row(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
+    preset = FULL[form]
+    packets = encode(material.source, preset, quality)
+    shown = decode(packets, preset.codec)
+    wire = _wire(material, packets, preset.gop)
+    return _row(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
+
+
+def measure_roi(
+    material: Material, form: str, quality: int, *, segment: int | None = None
+) -> dict[str, object]:
+    """Code objects on the shared plate with `form` of `gctr.vision.encoders.ROI`; one row, its ledger complete.
+
+    A segment is as long as the baseline's key distance unless said otherwise.
+    """
+    preset, length = ROI[form], segment or FULL[form].gop
+    pictures, masks = [r.picture for r in material.roi], [r.mask for r in material.roi]
+    video = encode_shared(material.plate, pictures, masks, preset, quality, segment=length)
+    shown = decode_shared(video, preset.codec)
+    shown = [
+        relight(picture, inverse(r.exposure)) if r.exposure != (1.0, 0.0) else picture
+        for picture, r in zip(shown, material.roi, strict=True)
+    ]
+    found = [find_boxes(r.mask) for r in material.roi]
+    wire = _wire(material, [packet for part in video.segments for packet in part], length, found)
+    return _row(
+        material,
+        "ROI",
+        form,
+        quality,
+        video.video_bytes,
+        shown,
+        background=len(video.key),
+        **wire,
+    )
+
+
+def measure_stills(material: Material, form: str, quality: int, *, block: int = 8) -> dict[str, object]:
+    """Code objects as the paper says it: each box of each frame a still, JPEG, WebP or AVIF; one row."""
+    plate, kept, coded, found = to_bgr(material.plate), [], [], []
+    for roi in material.roi:
+        frame, composed = to_bgr(roi.picture), plate.copy()
+        found.append(find_boxes(roi.mask, block=block))
+        coded.append([_still(frame[y0:y1, x0:x1], form, quality) for x0, y0, x1, y1 in found[-1]])
+        for (x0, y0, x1, y1), data in zip(found[-1], coded[-1], strict=True):
+            composed[y0:y1, x0:x1] = _open_still(data)
+        kept.append(relight(to_i420(composed), inverse(roi.exposure)))
+    packets = [b"".join(stills) for stills in coded]
+    background = len(_still(plate, form, max(quality, 75)))
+    wire = _wire(material, packets, 50, found)
+    size = sum(map(len, packets))
+    return _row(material, "stills", form, quality, size, kept, background=background, **wire)
+
+
+def _still(image: NDArray[np.uint8], form: str, quality: int) -> bytes:
+    ok, data = cv2.imencode(
+        {"JPEG": ".jpg", "WebP": ".webp", "AVIF": ".avif"}[form], image, [STILLS[form], quality]
+    )
+    if not ok:
+        raise ValueError(f"this build of OpenCV writes no {form}")
+    return data.tobytes()
+
+
+def _open_still(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), dtype=np.uint8)
+
+
+def _wire(
+    material: Material, packets: Sequence[bytes], segment: int, found: Sequence[NDArray[np.int32]] = ()
+) -> dict[str, int]:
+    """Return the bytes of metadata (times, objects, exposure) and of sealing (header, tags).
+
+    Messages are built and sealed (bucket_gcm) `segment` packets at a time, so that the count is that of the
+    wire; the full frame is sealed like the ROI.
+    """
+    key, metadata, sealing = new_key("store"), 0, 0
+    for start in range(0, len(packets), segment):
+        part = list(packets[start : start + segment])
+        boxes = found[start : start + segment]
+        seen = [
+            Sighting(k, i, tuple(box.tolist())) for k, row in enumerate(boxes) for i, box in enumerate(row)
+        ]
+        times = [(start + k) / material.fps for k in range(len(part))]
+        body = encode_message(ObjectVideo(part, times, seen, []))
+        size = material.resolution_wh
+        header = Header("segment", "cam-1", 0, 0, start, len(part), 1, size, "bucket_gcm", bytes(16), 1)
+        metadata += len(body) - sum(map(len, part))
+        sealing += len(seal(key, header, body)) - len(body)
+    relit = sum(r.exposure != (1.0, 0.0) for r in material.roi) if found else 0
+    return {"metadata": metadata + 8 * relit, "sealing": sealing}
+
+
+def _row(
+    material: Material,
+    kind: str,
+    form: str,
+    quality: int,
+    video: int,
+    shown: Sequence[I420],
+    *,
+    background: int = 0,
+    metadata: int = 0,
+    sealing: int = 0,
+) -> dict[str, object]:
+    n = len(material.source)
+    parts = {"video": video, "background": background, "metadata": metadata, "sealing": sealing}
+    return {
+        "clip": material.name,
+        "noise": material.noise,
+        "kind": kind,
+        "form": form,
+        "quality": quality,
+        "frames": n,
+        "bytes_per_frame": sum(parts.values()) / n,
+        **{f"{name}_per_frame": size / n for name, size in parts.items()},
+        **frame_quality(shown, material.source, material.objects),
+    }
+
+
+MEASURES = {"full": measure_full, "ROI": measure_roi, "stills": measure_stills}
+
+
+def sweep(
+    material: Material, plan: Mapping[tuple[str, str], Sequence[int]], *, progress: bool = True
+) -> pd.DataFrame:
+    """Measure every (kind, form) of `plan` at its qualities; one row each.
+
+    Examples
+    --------
+    ``sweep(material, {("full", "live H.264"): (22, 26, 30), ("ROI", "live H.264"): (22, 26, 30)})``
+    """
+    jobs = [(kind, form, quality) for (kind, form), qualities in plan.items() for quality in qualities]
+    rows = [
+        MEASURES[kind](material, form, quality)
+        for kind, form, quality in tqdm(jobs, disable=not progress, unit="point")
+    ]
+    return pd.DataFrame(rows)
+
+
+def ratios(
+    table: pd.DataFrame, *, at: float = 36.0, kind: str = "ROI", baseline: str = "full"
+) -> pd.DataFrame:
+    """Compare each form's ROI with its full frame at `at` dB inside objects, all bytes counted.
+
+    Returns
+    -------
+    DataFrame
+        noise, form, roi and full (bytes a frame), ratio, bd_rate (fraction, negative where the ROI saves).
+    """
+    rows = []
+    for (noise, form), part in table.groupby(["noise", "form"], sort=False):
+        a, b = part[part["kind"] == kind], part[part["kind"] == baseline]
+        if len(a) < 2 or len(b) < 2:
+            continue
+        rate, quality, rate_ref, quality_ref = (
+            t[column].to_numpy(float) for t in (a, b) for column in ("bytes_per_frame", "psnr_object")
+        )
+        roi, full = rate_at(rate, quality, at), rate_at(rate_ref, quality_ref, at)
+        delta = bd_rate(rate, quality, rate_ref, quality_ref)
+        rows.append(
+            {"noise": noise, "form": form, "roi": roi, "full": full, "ratio": roi / full, "bd_rate": delta}
+        )
+    return pd.DataFrame(rows)
+
+
+def break_even(occupancy: Sequence[float], ratio: Sequence[float]) -> float:
+    """Return the occupancy (share of the frame that is object) at which the ratio crosses 1; nan if it never
+    does.
+    """
+    points = sorted(zip(occupancy, ratio, strict=True))
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if (y0 - 1) * (y1 - 1) <= 0 and y0 != y1:
+            return x0 + (1 - y0) * (x1 - x0) / (y1 - y0)
+    return float("nan")

@@ -1,0 +1,134 @@
+"""Video encoders behind one small type: the baselines at their best settings, and the forms in which objects
+travel.
+
+Pictures are planar I420 here, (3 H / 2, W) uint8, BT.601 limited range: what encoders code. Converting to and
+from BGR would blur a measurement. Encoders are libx264, libx265 and libsvtav1 through PyAV.
+
+*Shared key.* `encode_shared` starts a fresh encoder on the plate and leaves that first packet out: both sides
+hold it since the plate was registered, so a segment has no key frame to pay for. This needs an encoder that
+answers an equal plate with equal bytes whatever follows: no look-ahead that moves bits into the key (x264
+mbtree, x265 cutree, SVT-AV1 temporal filter). `shared=True` presets are such; `encode_shared` checks each
+time.
+
+Limits: 8 bits, 4:2:0, even sides. PyAV ignores options that it does not know, so presets are tested by what
+they change.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+I420 = NDArray[np.uint8]
+DECODERS = {"libx264": "h264", "libx265": "hevc", "libsvtav1": "libdav1d"}
+
+
+@dataclass(frozen=True)
+class EncoderPreset:
+    """An encoder and its settings.
+
+    Parameters
+    ----------
+    name : str
+        What figures and tables call it.
+    codec : str
+        FFmpeg's name of the encoder.
+    options : mapping
+        Its options. ``{q}`` in a value stands for the quality of the call, ``{gop}`` for the key distance.
+    gop : int
+        Frames from one key frame to the next, at most.
+    shared : bool
+        Whether the packet of a first frame is independent of what follows.
+    """
+
+    name: str
+    codec: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    gop: int = 250
+    shared: bool = False
+
+    def context(self, width: int, height: int, quality: int, fps: int = 10) -> av.VideoCodecContext:
+        """Open an encoder. `quality` is QP or CRF: 0 best; up to 51 for H.264 and H.265, 63 for AV1."""
+        if width % 2 or height % 2:
+            raise ValueError(f"4:2:0 video needs even sides, not {width}x{height}: pad the picture")
+        context = cast(av.VideoCodecContext, av.CodecContext.create(self.codec, "w"))
+        context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+        context.framerate, context.gop_size, context.thread_count = Fraction(fps), self.gop, 1
+        context.options = {key: str(v).format(q=quality, gop=self.gop) for key, v in self.options.items()}
+        return context
+
+
+def _shared(name: str, **options: str) -> EncoderPreset:
+    preset = FULL[name]
+    return replace(preset, gop=1 << 15, shared=True, options={**preset.options, **options})
+
+
+X264 = "mbtree=0:ipratio=1.8:pbratio=1.2"
+X265 = "log-level=none:pools=1:frame-threads=1:cutree=0"
+LIVE = {"preset": "veryfast", "tune": "zerolatency", "qp": "{q}"}
+FULL = {
+    "live H.264": EncoderPreset("live H.264", "libx264", LIVE, 50),
+    "H.264": EncoderPreset(
+        "H.264", "libx264", {"preset": "slower", "tune": "psnr", "crf": "{q}", "x264-params": X264}
+    ),
+    "H.265": EncoderPreset(
+        "H.265", "libx265", {"preset": "medium", "tune": "psnr", "crf": "{q}", "x265-params": X265}
+    ),
+    "AV1": EncoderPreset(
+        "AV1", "libsvtav1", {"preset": "6", "crf": "{q}", "svtav1-params": "lp=1:tune=1:aq-mode=0"}
+    ),
+}
+"""Full-frame baselines, each at the best setting found: x264's and x265's default trees and adaptive
+quantisation, and
+SVT-AV1's, starve moving objects and would flatter the ROI by half."""
+ROI = {
+    "live H.264": _shared("live H.264"),
+    "H.264": _shared("H.264", **{"x264-params": X264.replace("ipratio=1.8", "ipratio=1.2")}),
+    "H.265": _shared("H.265", **{"x265-params": f"{X265}:ipratio=1.2"}),
+    "AV1": _shared("AV1", **{"svtav1-params": "lp=1:tune=1:aq-mode=0:enable-tf=0"}),
+}
+"""The same encoders on a shared key: no other key frame, no temporal filter (it would change the key), and a key that
+is not much finer than the rest, since only the background is predicted from it."""
+
+
+def encode(frames: Iterable[I420], preset: EncoderPreset, quality: int) -> list[bytes]:
+    """Code `frames`, (3 H / 2, W) uint8 each; return the packets in coded order."""
+    packets: list[bytes] = []
+    context = None
+    for index, frame in enumerate(frames):
+        if context is None:
+            context = preset.context(frame.shape[1], frame.shape[0] * 2 // 3, quality)
+        packets += _feed(context, frame, index)
+    return packets + ([bytes(p) for p in context.encode(None)] if context is not None else [])
+
+
+def _feed(context: av.VideoCodecContext, frame: I420, index: int) -> list[bytes]:
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="yuv420p")
+    picture.pts = index
+    return [bytes(packet) for packet in context.encode(picture)]
+
+
+def decode(packets: Iterable[bytes], codec: str) -> list[I420]:
+    """Decode packets of `codec` (the encoder's name); return (3 H / 2, W) uint8 frames in display order."""
+    context = cast(av.VideoCodecContext, av.CodecContext.create(DECODERS[codec], "r"))
+    context.thread_count = 1
+    frames = []
+    for packet in [*packets, None]:
+        for frame in context.decode(av.Packet(packet) if packet is not None else None):
+            frames.append(np.asarray(frame.to_ndarray(), dtype=np.uint8))
+    return frames
+
+
+def to_i420(frame: NDArray[np.uint8]) -> I420:
+    """Convert (H, W, 3) uint8 BGR to (3 H / 2, W) uint8 I420, BT.601 limited range; sides must be even."""
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420), dtype=np.uint8)
+
+
+def to_bgr(picture: I420) -> NDArray[np.uint8]:
+    """Convert (3 H / 2, W) uint8 I420, BT.601 limited range, to (H, W, 3) uint8 BGR."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_YUV2BGR_I420), dtype=np.uint8)
