@@ -82,7 +82,9 @@ class Address:
         except av.error.FFmpegError as error:
             # FFmpeg's own message repeats the address, password included: only its reason is passed on.
             hint = "are address and password right?" if self.live else "it is not a video, or it is damaged"
-            raise VideoError(f"{self.name} cannot be read as video ({error.strerror}): {hint}") from None
+            silent = isinstance(error, av.error.ExitError)
+            reason = f"no answer for {TIMEOUT_S:g} s" if silent else error.strerror
+            raise VideoError(f"{self.name} cannot be read as video ({reason}): {hint}") from None
         with container:
             stream = _choose_stream(container, self.name)
             if not self.live:

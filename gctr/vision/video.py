@@ -4,8 +4,8 @@ Every picture is (H, W, 3) uint8 in **BGR** order, converted by FFmpeg's swscale
 holds (grey, 4:2:0, 10 bit, full or limited range); `cv2.VideoCapture` is the oracle in the tests.
 
 Limits. Interlaced footage is not deinterlaced. A container that declares neither a frame count nor a duration
-(MPEG-TS, raw H.264) cannot be told from one that was cut. Pictures are at most `MAX_PIXELS` large, and all
-pictures of one source must have one size.
+(MPEG-TS, raw H.264) cannot be told from one that was cut. A source that opens only once (a pipe) is not read.
+Pictures are at most `MAX_PIXELS` large, and all pictures of one source must have one size.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 Frame = NDArray[np.uint8]
+
+
+TICK_S = 0.001
+"""Least time between two frames, in seconds."""
 
 
 class TruncatedVideoWarning(UserWarning):
@@ -70,7 +74,9 @@ class VideoSource:
     def timed(self) -> Iterator[tuple[float, Frame]]:
         """Yield (seconds since the first frame, (H, W, 3) uint8 BGR frame).
 
-        The seconds are the stream's own presentation times, so a variable frame rate is honoured.
+        The seconds are the stream's own presentation times, so a variable frame rate is honoured. They grow: a
+        frame that the stream dates no later than the one before (spliced files, a camera that sets its clock)
+        comes `TICK_S` after it.
 
         Raises
         ------
@@ -84,14 +90,17 @@ class VideoSource:
         """
         with self._address.open() as (container, stream):
             tally = _Tally()
-            start = None
+            start, shown = 0.0, 0.0
             for frame in _decoded(container, stream, tally):
                 picture = _to_bgr(frame)
                 self._check_size(picture, tally.frames)
                 seconds = tally.frames / self.fps if frame.time is None else frame.time
-                start = seconds if start is None else start
+                if tally.frames == 0:
+                    start = seconds
+                else:
+                    shown = max(seconds - start, shown + TICK_S)
                 tally.add(seconds + (_shown_seconds(frame) or 1 / self.fps))
-                yield seconds - start, picture
+                yield shown, picture
             if tally.damaged or tally.is_short_of(stream, 1.5 / self.fps):
                 warnings.warn(tally.describe(self.name, stream), TruncatedVideoWarning, stacklevel=2)
 

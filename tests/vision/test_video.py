@@ -4,6 +4,8 @@ import os
 import resource
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 import zlib
@@ -210,6 +212,16 @@ def test_times_start_at_zero_wherever_the_stream_starts(tmp_path):
         tmp_path / "late.mkv", [gradient(k) for k in range(3)], "ffv1", "bgr0", rate=1000, pts_ms=times
     )
     assert [round(1000 * seconds) for seconds, _ in read_video(path).timed()] == [0, 40, 80]
+
+
+def test_times_grow_even_where_two_recordings_were_spliced(tmp_path):
+    part = encode(tmp_path / "part.ts", [gradient(k) for k in range(10)], "mpeg2video", "yuv420p")
+    path = tmp_path / "spliced.ts"
+    path.write_bytes(part.read_bytes() * 2)
+    times = [seconds for seconds, _ in read_video(path).timed()]
+    assert len(times) == 20
+    assert times[:10] == pytest.approx([k / 25 for k in range(10)], abs=1e-4)
+    assert (np.diff(times) > 0).all()
 
 
 def test_every_pass_starts_anew_and_passes_do_not_disturb_each_other(tmp_path):
@@ -488,8 +500,45 @@ def test_an_address_that_stays_silent_is_given_up(monkeypatch):
     monkeypatch.setattr(containers, "TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        with pytest.raises(VideoError, match="cannot be read as video"):
+        with pytest.raises(VideoError, match=r"no answer for 0\.3 s"):
             read_video(f"http://127.0.0.1:{port}/clip.mkv")
+
+
+CAMERA = """
+import sys, time, av, numpy as np
+for _ in range(300):  # the reader opens twice: to look at the first frame, and to read
+    try:
+        with av.open(sys.argv[1], "w", format="rtsp", options={"rtsp_transport": "tcp"}) as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.options = {"tune": "zerolatency", "g": "5"}
+            for k in range(40):
+                frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 6 * k, np.uint8), format="bgr24")
+                frame.pts = k
+                container.mux(stream.encode(frame))
+                time.sleep(0.01)
+            container.mux(stream.encode(None))
+    except OSError:
+        time.sleep(0.1)
+"""
+
+
+def test_an_rtsp_camera_is_read_until_it_ends():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"rtsp://127.0.0.1:{free.getsockname()[1]}/live"
+    camera = subprocess.Popen([sys.executable, "-c", CAMERA, address])
+    try:
+        source = read_video(address, options={"rtsp_flags": "listen", "listen_timeout": "60"})
+        assert (source.name, source.resolution_wh) == (address, (64, 48))
+        times, frames = zip(*source.timed(), strict=True)
+    finally:
+        camera.kill()
+        camera.wait()
+    assert 30 <= len(frames) <= 40
+    assert times[0] == 0
+    assert (np.diff(times) > 0).all()
+    brightness = [float(frame.mean()) for frame in frames]
+    assert (np.diff(brightness) > 0).all()
 
 
 # --- writing, all or nothing ----------------------------------------------------------------------------------
