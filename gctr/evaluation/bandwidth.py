@@ -15,7 +15,6 @@ sealing, the full-frame forms travel without any.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -60,7 +59,8 @@ def measure_full(material: Material, form: str, quality: int) -> dict[str, objec
 def measure_roi(
     material: Material, form: str, quality: int, *, segment: int | None = None
 ) -> dict[str, object]:
-    """Code objects on the shared plate with `form` of `gctr.vision.encoders.ROI`; one row, its ledger complete.
+    """Code objects on the shared plate with `form` of `gctr.vision.encoders.ROI`; one row, its ledger
+    complete.
 
     A segment is as long as the baseline's key distance unless said otherwise.
     """
@@ -212,14 +212,3 @@ def ratios(
             {"noise": noise, "form": form, "roi": roi, "full": full, "ratio": roi / full, "bd_rate": delta}
         )
     return pd.DataFrame(rows)
-
-
-def break_even(occupancy: Sequence[float], ratio: Sequence[float]) -> float:
-    """Return the occupancy (share of the frame that is object) at which the ratio crosses 1; nan if it never
-    does.
-    """
-    points = sorted(zip(occupancy, ratio, strict=True))
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if (y0 - 1) * (y1 - 1) <= 0 and y0 != y1:
-            return x0 + (1 - y0) * (x1 - x0) / (y1 - y0)
-    return float("nan")

@@ -87,11 +87,6 @@ def test_bd_rate_against_a_closed_form_and_outside_the_range():
         rate_at([1], [30], 30)
 
 
-def test_break_even():
-    assert bandwidth.break_even([0.1, 0.3, 0.2], [0.4, 1.2, 0.8]) == pytest.approx(0.25)
-    assert np.isnan(bandwidth.break_even([0.1, 0.2], [0.4, 0.8]))
-
-
 @pytest.fixture(scope="module")
 def clip():
     """Two objects that walk over a textured scene for 24 frames, with truth."""
