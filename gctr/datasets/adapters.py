@@ -60,7 +60,8 @@ def open_source(
     known = read_truth(Path(truth)) if truth is not None else Truth()
     if path.is_dir() or path.suffix.lower() == ".zip":
         clip = open_tree(Tree(path).descend(), fps)
-        clip = clip if truth is None else replace(clip, truth=known)
+        if truth is not None:
+            clip = replace(clip, truth=replace(clip.truth, boxes=known.boxes, faces=known.faces))
         return replace(clip, sha256=Tree(path).digest()) if checksum else clip
     return open_video(source, known, checksum=checksum, format=format, options=options)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -122,16 +123,12 @@ class Clip:
         if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
             raise ValueError(f"frames must be (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}")
         n_frames, height, width, _ = frames.shape
-
-        def open_timed() -> Iterator[tuple[float, Frame]]:
-            return ((k / fps, frame) for k, frame in enumerate(frames))
-
         return cls(
             name=name,
             fps=fps,
             resolution_wh=(width, height),
             n_frames=n_frames,
-            open_timed=open_timed,
+            open_timed=partial(_show, frames, fps),
             truth=truth or Truth(),
         )
 
@@ -150,7 +147,7 @@ class Clip:
         return replace(
             self,
             n_frames=None if self.n_frames is None else min(n, self.n_frames),
-            open_timed=lambda: islice(self.open_timed(), n),
+            open_timed=partial(_first, self.open_timed, n),
             truth=self.truth.head(n),
         )
 
@@ -171,3 +168,14 @@ class Clip:
                 f"{self.name!r} needs more than {max_bytes} bytes; iterate over it, or take head({limit})"
             )
         return frames
+
+
+# Functions and not closures, so that a clip can be sent to another process.
+
+
+def _show(frames: Frame, fps: float) -> Iterator[tuple[float, Frame]]:
+    return ((k / fps, frame) for k, frame in enumerate(frames))
+
+
+def _first(open_timed: Callable[[], Iterator[tuple[float, Frame]]], n: int) -> Iterator[tuple[float, Frame]]:
+    return islice(open_timed(), n)

@@ -1,6 +1,7 @@
 """Made-up sets in the layouts of real ones; every frame and label is known."""
 
 import hashlib
+import pickle
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gctr.datasets import load
+from gctr.datasets import Clip, load
 from gctr.datasets.clip import DatasetError
 from gctr.datasets.trees import Tree
 from gctr.vision.video import VideoError, write_video
@@ -106,6 +107,27 @@ def test_a_folder_of_pictures_is_ordered_by_number_and_takes_a_rate_and_boxes(tm
     assert np.array_equal(clip.read(), PICTURES)
     assert [seconds for seconds, _ in clip.timed()] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     assert clip.truth.boxes["frame"].tolist() == [1]
+
+
+def test_boxes_can_be_added_to_a_set_that_has_masks(cdnet_set, tmp_path):
+    (tmp_path / "gt.txt").write_text("2,3,2,3,10,20,1,-1,-1,-1\n")
+    truth = load(cdnet_set, truth=tmp_path / "gt.txt").truth
+    assert truth.boxes["frame"].tolist() == [1]
+    assert np.array_equal(truth.mask(0), labels(0))
+
+
+@pytest.mark.parametrize("kind", ["pictures", "video", "array"])
+def test_a_clip_can_be_sent_to_another_process(cdnet_set, tmp_path, kind):
+    write_video(tmp_path / "clip.mkv", PICTURES, 25)
+    clip = {
+        "pictures": lambda: load(cdnet_set),
+        "video": lambda: load(tmp_path / "clip.mkv"),
+        "array": lambda: Clip.from_array("array", np.stack(PICTURES), 25),
+    }[kind]()
+    arrived = pickle.loads(pickle.dumps(clip.head(4)))
+    assert np.array_equal(arrived.read(), PICTURES[:4])
+    if kind == "pictures":
+        assert np.array_equal(arrived.truth.mask(2), labels(2))
 
 
 def test_grey_pictures_come_as_three_equal_channels(tmp_path):

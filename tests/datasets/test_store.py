@@ -160,6 +160,11 @@ def test_orl_faces_come_from_the_installed_package_and_verify(no_mirror):
     assert [identity for identity, _ in faces] == [identity for identity, _ in load_faces("orl-faces")]
 
 
+def test_a_package_that_is_not_installed_carries_nothing():
+    file = DataFile(path="x.zip", size=1, sha256=SHA, package="gctr-no-such-package", by_hand="install it")
+    assert find(file, "faces") is None
+
+
 def test_the_package_is_not_imported(no_mirror):
     import sys
 

@@ -292,6 +292,18 @@ def _header_only(path: Path) -> None:
     path.write_bytes(path.read_bytes().partition(b"movi")[0])
 
 
+def _tracks_only(path: Path) -> None:
+    """A Matroska file that was cut before its first frame."""
+    write_video(path, [gradient(k) for k in range(3)], 25)
+    path.write_bytes(path.read_bytes().partition(b"\x1f\x43\xb6\x75")[0])
+
+
+def _headless_frames(path: Path) -> None:
+    """A sound container whose pictures have lost their headers."""
+    encode(path, [gradient(k) for k in range(3)])
+    path.write_bytes(path.read_bytes().replace(b"\xff\xc0", b"\x00\x00"))
+
+
 def _cut_index(path: Path) -> None:
     """An mp4 whose end, which holds the index, was never written."""
     write_video(path, [gradient(k) for k in range(20)], 25)
@@ -326,7 +338,9 @@ def _huge_png(path: Path) -> None:
         ("zeros.avi", _write(bytes(10**6)), "not a video"),
         ("gt.txt", _write(b"1,9,499,158,31.03,75.17,1,-4,-7,0\n" * 99), "not a video"),
         ("sound.wav", _audio, "not a video"),
-        ("header.avi", _header_only, "no decodable frame|not a video"),
+        ("header.avi", _header_only, "no frame that can be decoded|not a video"),
+        ("tracks.mkv", _tracks_only, "damaged"),
+        ("headless.avi", _headless_frames, "no frame that can be decoded"),
         ("cut.mp4", _cut_index, "damaged"),
         ("huge.avi", _huge_raw, str(MAX_PIXELS)),
         ("huge.png", _huge_png, str(MAX_PIXELS)),
@@ -502,6 +516,11 @@ def test_an_address_that_stays_silent_is_given_up(monkeypatch):
         port = listener.getsockname()[1]
         with pytest.raises(VideoError, match=r"no answer for 0\.3 s"):
             read_video(f"http://127.0.0.1:{port}/clip.mkv")
+
+
+def test_a_linux_camera_is_known_by_its_device():
+    address = containers.Address.parse("/dev/video7", None, {})
+    assert (address.url, address.format, address.live) == ("/dev/video7", "v4l2", True)
 
 
 CAMERA = """
