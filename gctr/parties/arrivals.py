@@ -84,7 +84,8 @@ def await_again(index: sqlite3.Connection, camera: str, sequence: int) -> None:
 
 def _admit(index: sqlite3.Connection, header: Header) -> Order:
     camera, sequence = header.camera, header.sequence
-    ((expected,),) = index.execute("SELECT next_sequence FROM cameras WHERE camera = ?", (camera,)).fetchall()
+    query = "SELECT next_sequence FROM cameras WHERE camera = ?"
+    (expected,) = index.execute(query, (camera,)).fetchone() or (0,)
     if sequence < expected:
         _fill_gap(index, camera, sequence)
         return "late"

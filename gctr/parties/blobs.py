@@ -38,6 +38,10 @@ class Blobs(Protocol):
         """Yield the names of all whole files, in no order."""
         ...
 
+    def written(self, name: str) -> float:
+        """Return when a file was written, in seconds since 1970."""
+        ...
+
     def sweep(self) -> int:
         """Remove what interrupted writers left; return how many files."""
         ...
@@ -102,6 +106,9 @@ class FolderBlobs:
     def names(self) -> Iterator[str]:
         return (path.name for path in self._folder.glob("*.msg"))
 
+    def written(self, name: str) -> float:
+        return (self._folder / name).stat().st_mtime
+
     def sweep(self) -> int:
         # By age: another process may be writing one of them now.
         old = [p for p in self._folder.glob("*.part") if time.time() - p.stat().st_mtime > _ABANDONED]
@@ -151,6 +158,12 @@ class RemoteBlobs:
     def names(self) -> Iterator[str]:
         found = self._files.find(self._root)
         return (name for name in (path.rsplit("/", 1)[-1] for path in found) if name.endswith(".msg"))
+
+    def written(self, name: str) -> float:
+        try:
+            return self._files.modified(f"{self._root}/{name}").timestamp()
+        except Exception:  # not every library knows; the time of repair is late enough to keep the message
+            return time.time()
 
     def sweep(self) -> int:
         return 0  # an object is put whole or not at all

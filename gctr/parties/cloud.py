@@ -111,13 +111,18 @@ class Cloud:
             header, body = open_message(self._key, message)
         with self._stages("check"):
             self._check(header, body)
+            self._check_background(header)
             file = blob_name(message)
-            known = self._known(header) == file
-        if not known:
+            whole = self._known(header) == file and self._is_whole(file)
+        if not whole:  # new, or stored once and damaged since: what comes again heals it
             with self._stages("write"):
                 self.blobs.put(file, message)
         with self._stages("index"):
             return self._add(header, file, len(message), received, stamp)
+
+    def check(self, message: bytes) -> None:
+        """Open a message and refuse one that a camera could not have sent; stores nothing."""
+        self._check(*open_message(self._key, message))
 
     def segments(self, camera: str) -> list[SegmentInfo]:
         """Return all that is stored of a camera, in order."""
@@ -213,11 +218,13 @@ class Cloud:
                 raise MessageError(f"the background of {header.camera} is no picture: {error}") from None
         elif header.kind == "segment":
             check_objects(header, decode(body, ObjectVideo))
-            self._check_background(header)
         else:
             raise Refused(f"a camera sends backgrounds and segments, not a {header.kind}")
 
     def _check_background(self, header: Header) -> None:
+        if header.kind == "background":
+            self._check_version(header.camera, header.background_version)
+            return
         registered = self.index.background_size(header.camera, header.background_version)
         if registered is None:
             raise NotStored(
@@ -229,10 +236,24 @@ class Cloud:
                 f"segment {header.sequence} of {header.camera} is of another size than its background"
             )
 
+    def _check_version(self, camera: str, version: int) -> None:
+        known = self.index.backgrounds(camera)
+        if known and version not in known and version < known[-1]:
+            raise Refused(
+                f"background {version} of {camera} came before and its time is over: it is a replay"
+            )
+
     def _known(self, header: Header) -> str | None:
         if header.kind == "background":
             return self.index.background_file(header.camera, header.background_version)
         return self.index.segment_file(header.camera, header.sequence)
+
+    def _is_whole(self, file: str) -> bool:
+        try:
+            read_checked(self.blobs, file)
+        except StoreError:
+            return False
+        return True
 
     def _add(self, header: Header, file: str, size: int, received: float, stamp: Stamp | None) -> Receipt:
         try:

@@ -1,0 +1,42 @@
+"""Messages made without a camera, and a cloud that is served in a process which can be killed."""
+
+import os
+
+import numpy as np
+
+from gctr.parties.envelope import seal
+from gctr.parties.keyfile import Key
+from gctr.parties.messages import Header, ObjectVideo, SealedPatch, encode
+from gctr.parties.serving import _load_kernels, serve
+from gctr.vision.coding import encode_plate
+
+SIZE = (64, 48)
+FRAMES = 2
+
+
+def header(kind="segment", camera="cam-1", sequence=0, *, version=1, mode="bucket_gcm", size=SIZE) -> Header:
+    n_frames = FRAMES if kind == "segment" else 0
+    first = FRAMES * sequence if kind == "segment" else 0
+    return Header(kind, camera, 0, sequence, first, n_frames, version, size, mode, bytes(16), 1)
+
+
+def plate(size=SIZE):
+    return np.full((size[1], size[0], 3), 90, np.uint8)
+
+
+def background(key: Key, camera="cam-1", version=1, size=SIZE) -> bytes:
+    return seal(key, header("background", camera, version=version, size=size), encode_plate(plate(size)))
+
+
+def segment(key: Key, sequence: int, camera="cam-1", *, payload=300, version=1, mode="bucket_gcm") -> bytes:
+    patch = SealedPatch(7, bytes(12), os.urandom(payload))
+    body = encode(ObjectVideo([], [0.0, 0.1], [], [patch]))
+    return seal(key, header("segment", camera, sequence, version=version, mode=mode), body)
+
+
+def serve_for(folder, port, pipe):
+    """Serve without TLS until killed; tell the URL through a pipe."""
+    serve(folder, port=port, tls=False, on_ready=pipe.send)
+
+
+_load_kernels()  # a fork server imports this module once, and every server forked from it starts warm

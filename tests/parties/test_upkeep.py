@@ -1,0 +1,152 @@
+"""Verify, repair, retain: what is wrong is found, what can be saved is, what must go goes, what is held stays."""
+
+import pytest
+
+from gctr.parties.arrivals import Stamp
+from gctr.parties.blobs import blob_name
+from gctr.parties.cloud import Cloud
+from gctr.parties.keyfile import new_key
+from gctr.parties.store import Refused, StoreError
+from gctr.parties.upkeep import hold, holds, release, repair, reset_index, retain, verify
+
+from .served import background, segment
+
+KEY = new_key("store")
+DAY = 86400.0
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    """Ten segments on two backgrounds: 0 to 4, a day old each step, on version 1; 5 to 9 on version 2."""
+    cloud = Cloud(tmp_path, KEY, clock=lambda: 10 * DAY)
+    cloud.put(background(KEY, version=1))
+    cloud.put(background(KEY, version=2))
+    for k in range(10):
+        cloud.receive(segment(KEY, k, version=1 + k // 5), Stamp(k * DAY, 10 * DAY))
+    yield cloud
+    cloud.close()
+
+
+def blob(cloud, sequence):
+    return cloud.folder / "blobs" / cloud.index.segment_file("cam-1", sequence)
+
+
+def stored(cloud):
+    return [segment.sequence for segment in cloud.segments("cam-1")]
+
+
+def test_a_whole_store_has_no_findings(cloud):
+    assert verify(cloud) == []
+    assert repair(cloud) == (0, 0, 0, 0, 0)
+
+
+def test_each_damage_is_found_and_named(cloud):
+    blob(cloud, 1).unlink()
+    blob(cloud, 2).write_bytes(blob(cloud, 2).read_bytes()[:-1] + b"\x00")
+    (cloud.folder / "blobs" / ("0" * 64 + ".msg")).write_bytes(b"who is this")
+    found = {(finding.what, finding.where) for finding in verify(cloud)}
+    assert {("lost", "segment 1 of cam-1"), ("damaged", "segment 2 of cam-1")} <= found
+    assert sorted(what for what, _ in found) == ["damaged", "lost", "unknown"]
+
+
+def test_what_was_lost_can_be_sent_again(cloud):
+    message = cloud.segment("cam-1", 3)
+    blob(cloud, 3).write_bytes(b"rot")
+    repaired = repair(cloud)
+    assert (repaired.set_aside, stored(cloud)) == (1, [0, 1, 2, 4, 5, 6, 7, 8, 9])
+    assert verify(cloud) == []
+    assert cloud.receive(message).order == "late"
+    assert cloud.segment("cam-1", 3) == message
+    assert list((cloud.folder / "blobs").glob("*.damaged"))
+
+
+def test_a_damaged_background_is_healed_when_it_comes_again(cloud):
+    message = cloud.background("cam-1", 1)
+    (cloud.folder / "blobs" / cloud.index.background_file("cam-1", 1)).write_bytes(b"rot")
+    repair(cloud)
+    assert [finding.what for finding in verify(cloud)] == ["damaged"]
+    assert cloud.receive(message).order == "duplicate"
+    assert verify(cloud) == []
+    assert stored(cloud) == list(range(10))
+
+
+def test_a_message_that_was_written_but_not_indexed_is_taken_up(cloud):
+    message = segment(KEY, 10, version=2)
+    (cloud.folder / "blobs" / blob_name(message)).write_bytes(message)
+    assert repair(cloud).adopted == 1
+    assert cloud.segment("cam-1", 10) == message
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database" * 400])
+def test_a_lost_index_is_built_again_from_the_files(tmp_path, cloud, damage):
+    messages = [cloud.segment("cam-1", k) for k in range(10)]
+    cloud.close()
+    for file in tmp_path.glob("index.sqlite*"):
+        file.unlink()
+    (tmp_path / "index.sqlite").write_bytes(damage)
+    reset_index(tmp_path)
+    again = Cloud(tmp_path, KEY)
+    assert repair(again).adopted == 12
+    assert [again.segment("cam-1", k) for k in range(10)] == messages
+    assert verify(again) == []
+    assert again.standing("cam-1").next_sequence == 10
+    again.close()
+
+
+def test_a_whole_index_is_not_reset(cloud):
+    assert reset_index(cloud.folder) is None
+
+
+def test_retention_goes_by_capture_time_and_keeps_what_is_held(cloud):
+    number = hold(cloud, "cam-1", 1, 2, "incident 7", until=20 * DAY)
+    gone = retain(cloud, 3 * DAY, now=10 * DAY)
+    assert stored(cloud) == [1, 2, 7, 8, 9]
+    assert (gone.segments, gone.backgrounds) == (5, 0), "version 1 is under held segments"
+    assert verify(cloud) == []
+    release(cloud, number)
+    gone = retain(cloud, 3 * DAY, now=10 * DAY)
+    assert stored(cloud) == [7, 8, 9]
+    assert (gone.segments, gone.backgrounds) == (2, 1)
+    assert cloud.index.backgrounds("cam-1") == [2]
+    assert len(list(cloud.blobs.names())) == 4
+    assert cloud.index.totals()[0][1] == 3
+
+
+def test_a_hold_ends_with_its_time(cloud):
+    hold(cloud, "cam-1", 0, 0, "incident 8", until=11 * DAY)
+    assert retain(cloud, DAY, now=10 * DAY).segments == 8
+    assert retain(cloud, DAY, now=12 * DAY).segments == 2
+    assert len(holds(cloud)) == 1
+
+
+def test_a_hold_needs_a_purpose_and_a_range(cloud):
+    for purpose, first, last in ((" ", 0, 1), ("incident", 2, 1)):
+        with pytest.raises(StoreError, match="needs a purpose and a range"):
+            hold(cloud, "cam-1", first, last, purpose, 1.0)
+    with pytest.raises(StoreError, match="no hold 9"):
+        release(cloud, 9)
+
+
+def test_the_newest_background_stays_without_segments(cloud):
+    assert retain(cloud, 0.0, now=11 * DAY).segments == 10
+    assert cloud.index.backgrounds("cam-1") == [2]
+
+
+def test_a_deletion_that_was_interrupted_is_finished(cloud, monkeypatch):
+    monkeypatch.setattr(cloud.blobs, "delete", lambda name: (_ for _ in ()).throw(StoreError("killed")))
+    with pytest.raises(StoreError, match="killed"):
+        retain(cloud, 3 * DAY, now=10 * DAY)
+    assert len(list(cloud.blobs.names())) == 12
+    monkeypatch.undo()
+    assert repair(cloud).deleted == 8, "seven segments and the background under them"
+    assert stored(cloud) == [7, 8, 9]
+    assert verify(cloud) == []
+
+
+def test_a_foreign_message_is_never_taken_up(cloud):
+    forged = segment(new_key("store"), 10, version=2)
+    (cloud.folder / "blobs" / blob_name(forged)).write_bytes(forged)
+    assert repair(cloud).set_aside == 1
+    assert stored(cloud) == list(range(10))
+    with pytest.raises((Refused, ValueError)):
+        cloud.put(forged)
