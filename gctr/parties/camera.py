@@ -64,7 +64,7 @@ class CameraSettings:
     face_threshold: float = 0.2
     face_margin: float = 0.2
     policy: Policy = "face"
-    face_every: int = 1
+    face_every: int = 3
     mask: MaskKind = "solid"
     mask_shape: Literal["box", "ellipse"] = "box"
 
