@@ -106,16 +106,26 @@ def rank_p_value(observed: float, null: ArrayLike) -> float:
     return float((np.sum(scores >= observed) + 1) / (scores.size + 1))
 
 
-def shift_test(
+def permutation_test(
     score: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
     x: ArrayLike,
     y: ArrayLike,
+    *,
+    blocks: int = 12,
+    draws: int = 1999,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """Return score(x, y) and its p-value against all circular shifts of `y`, which keep both series' own memory.
+    """Return score(x, y) of two series and its p-value when whole stretches of `y` are put in random order.
 
-    A series of n observations has n - 1 shifts: no p-value is below 1 / n.
+    Inside a stretch both series keep their own memory; a permutation of single frames would find anything.
     """
     a, b = np.asarray(x, float), np.asarray(y, float)
-    observed = score(a, b)
-    null = [score(a, np.roll(b, k)) for k in range(1, len(b))]
-    return float(observed), rank_p_value(observed, null)
+    observed = float(score(a, b))
+    stretches = np.array_split(b, min(blocks, len(b)))
+    rng = np.random.default_rng(seed)
+    null = []
+    for _ in range(draws):
+        order = rng.permutation(len(stretches))
+        shuffled = np.concatenate([stretches[k] for k in order])
+        null.append(score(a, np.roll(shuffled, rng.integers(len(b)))))
+    return observed, rank_p_value(observed, null)

@@ -62,7 +62,7 @@ def find_boundaries(
         raise ValueError("boundaries are searched between blocks; unit must be 'block'")
     blocks = ciphertext[: ciphertext.size // BLOCK * BLOCK].reshape(-1, BLOCK)
     known = None if plate is None else plate[: blocks.size].reshape(-1, BLOCK)
-    pairs = _pair_scores(blocks, params) if known is None else None
+    pairs = _pair_scores(blocks, params)
     starts = []
     for first in range(0, len(blocks), params.group_size):
         part = slice(first, first + params.group_size)

@@ -8,9 +8,12 @@ An attacker first weighs the evidence (`posterior.log_bayes_factor`): if it spea
 control, the best guess is the plate, and the gain is none. ``insist=True`` makes him go on regardless.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,9 +23,11 @@ from gctr.cipher import GctrParams, bucket_layout
 from gctr.cipher.buckets import BLOCK
 from gctr.evaluation.attacks.boundaries import find_boundaries
 from gctr.evaluation.attacks.coincidence import coincide
-from gctr.evaluation.attacks.posterior import Evidence, infer, log_bayes_factor, vote
+from gctr.evaluation.attacks.posterior import Estimate, Evidence, infer, log_bayes_factor, vote
 from gctr.evaluation.attacks.views import Frame, Region, is_foreground
 
+DOUBT = 0.7
+"""Posterior below which an attacker rather believes in the plate."""
 Octets = NDArray[np.uint8]
 
 
@@ -79,24 +84,89 @@ def recover(
     use_plate : bool
         False for an attacker who has never seen the background: smoothness alone (attack 6).
     """
-    images, total = [plate] * len(regions), 0.0
     sizes = np.array([c.size for c in ciphertexts])
-    for size in np.unique(sizes[sizes > 0]):
-        members = np.flatnonzero(sizes == size)
-        payloads = [ciphertexts[k] for k in members]
-        places = [regions[k] for k in members]
-        begins = (
-            starts(int(size)) if starts else _search(payloads, places, plate if use_plate else None, params)
-        )
-        evidence = _gather(payloads, places, plate, begins)
-        weight = log_bayes_factor(vote(evidence)) if use_plate else _repeats(payloads)
-        total += weight
-        if weight > 0 or insist:
-            evidence = evidence if use_plate else evidence._replace(plate=None)
-            plain = infer(evidence, sweeps=sweeps).plaintext.reshape(len(members), -1)
-            for k, payload in zip(members, plain, strict=True):
-                images[k] = regions[k].paste(payload, plate)
+    groups = [np.flatnonzero(sizes == size) for size in np.unique(sizes[sizes > 0])]
+
+    def attack(members: NDArray[np.int64]) -> tuple[list[Octets], float]:
+        sent, places = [ciphertexts[k] for k in members], [regions[k] for k in members]
+        pool = _Pool(sent, places, plate, params, use_plate)
+        return pool.attack(starts(sent[0].size) if starts else None, sweeps, insist)
+
+    images, total = [plate] * len(regions), 0.0
+    with ThreadPoolExecutor(os.cpu_count()) as workers:  # the sampler runs without the interpreter's lock
+        for members, (seen, weight) in zip(groups, workers.map(attack, groups), strict=True):
+            total += weight
+            for k, image in zip(members, seen, strict=True):
+                images[k] = image
     return Recovered(images, total)
+
+
+class _Pool:
+    """Messages of one size, laid end to end: they share their slots."""
+
+    def __init__(
+        self,
+        ciphertexts: Sequence[Octets],
+        regions: Sequence[Region],
+        plate: Octets,
+        params: GctrParams | None,
+        use_plate: bool,
+    ) -> None:
+        self._sent, self._regions, self._params, self._use_plate = ciphertexts, regions, params, use_plate
+        self._plate = plate
+        links, offset = [], 0
+        for region in regions:
+            found = region.links()
+            links.append(np.where(found >= 0, found + offset, -1).astype(np.int32))
+            offset += region.pixels.size
+        self._links = np.concatenate(links)
+        self._known = np.concatenate([region.cut(plate) for region in regions])
+
+    def attack(
+        self, starts: NDArray[np.int64] | None, sweeps: int, insist: bool
+    ) -> tuple[list[Octets], float]:
+        """Return what is seen of each message, and the evidence; the plate where that speaks against it."""
+        weight = self.weigh(self.search(self._plate) if starts is None else starts)
+        if weight <= 0 and not insist:
+            return [self._plate] * len(self._sent), weight
+        seen = self.look_twice(sweeps) if starts is None else self.look(starts, sweeps)
+        payloads = self.payloads(seen, 0.0 if insist else DOUBT)
+        return [r.paste(p, self._plate) for r, p in zip(self._regions, payloads, strict=True)], weight
+
+    def search(self, picture: Octets) -> NDArray[np.int64]:
+        """Find the boundaries in the first message, given a picture of what it shows."""
+        known = self._regions[0].cut(picture) if self._use_plate else None
+        return find_boundaries(self._sent[0], self._params, plate=known)
+
+    def weigh(self, starts: NDArray[np.int64]) -> float:
+        """Return the log odds that vectors repeat; without the plate, attack 1 decides."""
+        if self._use_plate:
+            return log_bayes_factor(vote(self._evidence(starts)))
+        p_value = min(coincide(payload, lag=BLOCK).p_value for payload in self._sent)
+        return float(-np.log10(max(p_value, 1e-300)) - 6)
+
+    def look(self, starts: NDArray[np.int64], sweeps: int) -> Estimate:
+        evidence = self._evidence(starts)
+        return infer(evidence if self._use_plate else evidence._replace(plate=None), sweeps=sweeps)
+
+    def look_twice(self, sweeps: int) -> Estimate:
+        """Search, look, and search again in the smoothed first look, where objects are no longer strangers."""
+        first = self.look(self.search(self._plate), sweeps // 2)
+        if not self._use_plate:
+            return first
+        payload = first.plaintext[: self._sent[0].size]
+        picture = cv2.medianBlur(self._regions[0].paste(payload, self._plate), 5)
+        return self.look(self.search(np.asarray(picture, np.uint8)), sweeps)
+
+    def payloads(self, seen: Estimate, doubt: float) -> Octets:
+        """Return a row a message; pixels in doubt show the plate."""
+        sure = seen.confidence.reshape(-1, 3).min(axis=1) >= doubt
+        shown = np.where(sure[:, None], seen.plaintext.reshape(-1, 3), self._known.reshape(-1, 3))
+        return shown.reshape(len(self._sent), -1)
+
+    def _evidence(self, starts: NDArray[np.int64]) -> Evidence:
+        slots = np.tile(keystream_slots(starts, self._sent[0].size), len(self._sent))
+        return Evidence(np.concatenate(self._sent), self._known, slots, self._links)
 
 
 def score_recovery(frames: Sequence[Frame], images: Sequence[Octets], plate: Octets) -> pd.DataFrame:
@@ -106,8 +176,9 @@ def score_recovery(frames: Sequence[Frame], images: Sequence[Octets], plate: Oct
     -------
     DataFrame
         `frame`; `foreground`, pixels of the region more than 20 grey levels from the plate; `exact`, the share of
-        those whose three bytes are all right, and `exact_bytes`; `ssim_plate` and `ssim`, structural similarity
-        inside the region of the plate alone and of the attacker's picture; `gain`, their difference.
+        those whose three bytes are all right, and `exact_bytes`; structural similarity at those pixels of the plate
+        alone, `ssim_plate`, and of the attacker's picture, `ssim`; `gain`, their difference, and `gain_region`, the
+        same over all that was sent.
     """
     return pd.DataFrame([_score(frame, image, plate) for frame, image in zip(frames, images, strict=True)])
 
@@ -116,44 +187,24 @@ def _score(frame: Frame, image: Octets, plate: Octets) -> dict[str, float]:
     inside = frame.region.mask()
     wanted = inside & is_foreground(frame.image, plate)
     right = image[wanted] == frame.image[wanted]
-    before, after = (_similarity(frame.image, other, inside) for other in (plate, image))
+    before, after = (_similarity(frame.image, other) for other in (plate, image))
     return {
-        "frame": frame.index,
+        "frame": frame.number,
         "foreground": int(wanted.sum()),
-        "exact": float(right.all(axis=1).mean()) if len(right) else float("nan"),
-        "exact_bytes": float(right.mean()) if len(right) else float("nan"),
-        "ssim_plate": before,
-        "ssim": after,
-        "gain": after - before,
+        "exact": _mean(right.all(axis=1)),
+        "exact_bytes": _mean(right),
+        "ssim_plate": _mean(before[wanted]),
+        "ssim": _mean(after[wanted]),
+        "gain": _mean(after[wanted]) - _mean(before[wanted]),
+        "gain_region": _mean(after[inside]) - _mean(before[inside]),
     }
 
 
-def _similarity(image: Octets, other: Octets, inside: NDArray[np.bool_]) -> float:
+def _similarity(image: Octets, other: Octets) -> NDArray[np.float64]:
+    """Return the local structural similarity, (H, W), mean of the channels (7 x 7 pixels, scikit-image)."""
     _, local = structural_similarity(image, other, channel_axis=2, full=True)
-    return float(local[inside].mean())
+    return np.asarray(local.mean(axis=2))
 
 
-def _repeats(payloads: Sequence[Octets]) -> float:
-    """Return the evidence for repeated vectors without a plate: positive where attack 1 is sure of them."""
-    p_value = min(coincide(payload, lag=BLOCK).p_value for payload in payloads)
-    return float(-np.log10(max(p_value, 1e-300)) - 6)
-
-
-def _search(
-    payloads: Sequence[Octets], places: Sequence[Region], plate: Octets | None, params: GctrParams | None
-) -> NDArray[np.int64]:
-    return find_boundaries(payloads[0], params, plate=None if plate is None else places[0].cut(plate))
-
-
-def _gather(
-    payloads: Sequence[Octets], places: Sequence[Region], plate: Octets, starts: NDArray[np.int64]
-) -> Evidence:
-    """Lay messages of one size end to end; they share slots."""
-    links, offset = [], 0
-    for place in places:
-        found = place.links()
-        links.append(np.where(found >= 0, found + offset, -1).astype(np.int32))
-        offset += place.pixels.size
-    slots = np.tile(keystream_slots(starts, payloads[0].size), len(payloads))
-    known = np.concatenate([place.cut(plate) for place in places])
-    return Evidence(np.concatenate(payloads), known, slots, np.concatenate(links))
+def _mean(values: NDArray) -> float:
+    return float(values.mean()) if values.size else float("nan")

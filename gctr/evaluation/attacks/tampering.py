@@ -50,8 +50,8 @@ Alteration = Callable[[Message, Message, bytes, bytes, np.random.Generator], tup
 def _trial(mode: Mode, alter: Alteration, size: int, rng: np.random.Generator) -> tuple[bool, bool]:
     key = new_key("store")
     first, second = rng.bytes(size), rng.bytes(size)
-    sent = [_send(key, mode, number, body) for number, body in enumerate((first, second))]
-    message, wanted = alter(*sent, first, second, rng)
+    one, other = _send(key, mode, 0, first), _send(key, mode, 1, second)
+    message, wanted = alter(one, other, first, second, rng)
     try:
         _, opened = open_message(key, encode(message))
     except MessageError:

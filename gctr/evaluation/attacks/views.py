@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_gcm_seal, bucket_layout, ctr_xor, gctr_xor
+from gctr.parties.messages import Mode
 from gctr.vision.background import Mog2Background
 from gctr.vision.roi import find_boxes
 
-MODES = ("gctr", "ctr", "bucket_ctr", "bucket_gcm")
+MODES: tuple[Mode, ...] = ("gctr", "ctr", "bucket_ctr", "bucket_gcm")
 CONTROLS = ("ctr", "bucket_ctr", "bucket_gcm")
 TAG = 16
 Octets = NDArray[np.uint8]
@@ -76,9 +77,9 @@ class Region:
 
 
 class Frame(NamedTuple):
-    """One frame of a clip with its region; `index` counts from 0, `image` is (H, W, 3) uint8 BGR."""
+    """One frame of a clip with its region; `number` counts from 0, `image` is (H, W, 3) uint8 BGR."""
 
-    index: int
+    number: int
     image: Octets
     region: Region
 
@@ -86,14 +87,16 @@ class Frame(NamedTuple):
 def follow_regions(frames: Iterable[Octets], plate: Octets) -> Iterator[Frame]:
     """Yield frames with the boxes of what moves in them (MOG2, boxes aligned to 16 pixels)."""
     model = Mog2Background(plate)
-    for index, image in enumerate(frames):
-        yield Frame(index, image, Region.of(find_boxes(model.apply(image)), plate.shape[:2]))
+    for number, image in enumerate(frames):
+        yield Frame(number, image, Region.of(find_boxes(model.apply(image)), plate.shape[:2]))
 
 
 def busiest_frames(frames: Iterable[Octets], plate: Octets, count: int, *, warm_up: int = 8) -> list[Frame]:
     """Return `count` frames spread evenly over those that hold objects, in order of time."""
     kept = [
-        frame for frame in follow_regions(frames, plate) if frame.index >= warm_up and len(frame.region.boxes)
+        frame
+        for frame in follow_regions(frames, plate)
+        if frame.number >= warm_up and len(frame.region.boxes)
     ]
     at = np.linspace(0, len(kept) - 1, min(count, len(kept))).round().astype(int)
     return [kept[k] for k in at]
@@ -101,7 +104,7 @@ def busiest_frames(frames: Iterable[Octets], plate: Octets, count: int, *, warm_
 
 def is_foreground(image: Octets, plate: Octets, tolerance: int = 20) -> NDArray[np.bool_]:
     """Return where any channel is more than `tolerance` grey levels from the plate, (H, W) bool."""
-    return np.asarray((np.abs(image.astype(np.int16) - plate).max(axis=-1) > tolerance))
+    return np.asarray(np.abs(image.astype(np.int16) - plate).max(axis=-1) > tolerance)
 
 
 def camera_secret(seed: int) -> tuple[bytes, bytes]:

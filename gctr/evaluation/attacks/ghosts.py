@@ -1,0 +1,117 @@
+"""Attack 14: ghosts. Who stood still while the background was registered is in it, for the cloud to see.
+
+The registered background is a still that the cloud holds openly beside its key. `register_plate` takes the median of
+what it is shown, so a person who stays for most of that time stays in the plate. Ghosts are pixels of the plate more
+than 20 grey levels from the empty scene.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gctr.evaluation.attacks.views import Octets, is_foreground
+from gctr.evaluation.statistics import rank_p_value
+from gctr.vision.background import boxes_to_mask, register_plate
+
+
+class Ghosts(NamedTuple):
+    """`pixels`: (H, W) bool, ghosts; `people` of `present` are seen, at least half of them above 20 grey levels."""
+
+    pixels: NDArray[np.bool_]
+    people: int
+    present: int
+
+
+def find_ghosts(plate: Octets, empty: Octets, boxes: NDArray[np.float64], share: float = 0.25) -> Ghosts:
+    """Return the ghosts of a plate.
+
+    Parameters
+    ----------
+    plate, empty : (H, W, 3) uint8
+        The registered background and the true empty scene, BGR.
+    boxes : (N, 4) float
+        xyxy boxes of the people in the middle of the registration.
+    share : float
+        A person counts as seen if ghosts fill this share of his box; a standing body fills about half of it.
+    """
+    pixels = cv2.morphologyEx(
+        is_foreground(plate, empty).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+    )
+    filled = [
+        float(pixels[y0:y1, x0:x1].mean()) for x0, y0, x1, y1 in np.asarray(boxes, int) if x1 > x0 and y1 > y0
+    ]
+    return Ghosts(pixels.astype(bool), sum(value >= share for value in filled), len(filled))
+
+
+def ghost_table(
+    frames: Sequence[Octets],
+    boxes: Sequence[NDArray[np.float64]],
+    empty: Octets,
+    fps: float,
+    seconds: Sequence[float],
+    starts: int = 3,
+) -> pd.DataFrame:
+    """Register the background over windows of several lengths.
+
+    Parameters
+    ----------
+    frames : sequence of (H, W, 3) uint8
+    boxes : sequence of (N, 4) float
+        People in each frame.
+    empty : (H, W, 3) uint8
+        The true empty scene.
+    fps : float
+    seconds : sequence of float
+        Lengths of the registration.
+    starts : int
+        Windows of each length, evenly spread.
+
+    Returns
+    -------
+    DataFrame
+        `seconds`, `start`, `ghost_pixels`, `people_seen`, `people_present`, `inside` (share of the ghost pixels that
+        lie in a person's box), `expected` (share of the picture that those boxes cover) and `p_value`: as many
+        inside, if the ghosts were moved about the picture.
+    """
+    rows = []
+    for length in seconds:
+        count = min(max(1, round(length * fps)), len(frames))
+        for start in np.unique(np.linspace(0, len(frames) - count, starts).astype(int)):
+            plate = register_plate(frames[start : start + count], samples=16)
+            middle = boxes[start + count // 2]
+            found = find_ghosts(plate, empty, middle)
+            rows.append(
+                (
+                    count / fps,
+                    start / fps,
+                    int(found.pixels.sum()),
+                    found.people,
+                    found.present,
+                    *_test(found, middle),
+                )
+            )
+    names = [
+        "seconds",
+        "start",
+        "ghost_pixels",
+        "people_seen",
+        "people_present",
+        "inside",
+        "expected",
+        "p_value",
+    ]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _test(found: Ghosts, boxes: NDArray[np.float64], shifts: int = 199) -> tuple[float, float, float]:
+    inside = boxes_to_mask(np.asarray(boxes, np.int32).reshape(-1, 4), found.pixels.shape)
+    total = max(int(found.pixels.sum()), 1)
+    observed = (found.pixels & inside).sum() / total
+    rng = np.random.default_rng(0)
+    moves = rng.integers(0, found.pixels.shape, (shifts, 2))
+    null = [(np.roll(found.pixels, tuple(move), (0, 1)) & inside).sum() / total for move in moves]
+    return float(observed), float(inside.mean()), rank_p_value(float(observed), null)

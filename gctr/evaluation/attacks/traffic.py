@@ -1,0 +1,186 @@
+"""Attack 13: presence, count and activity from the sizes of messages alone; what padding to size classes costs.
+
+No cipher hides how long a message is, and ROI transmission makes the length follow the scene: that is its purpose. The
+attacker sees sizes and times on the wire. Padding rounds sizes up to classes; only a constant size at a constant
+rate says nothing, and it gives the saving back.
+
+Limits: the sizes are those of one camera without face patches; congestion and the transport's own framing are left
+out.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from gctr.evaluation.attacks.views import Octets, is_foreground
+from gctr.evaluation.statistics import permutation_test
+from gctr.parties.camera import Camera, CameraSettings, Observation
+from gctr.parties.envelope import open_message
+from gctr.parties.keyfile import new_key
+from gctr.parties.messages import Mode
+
+Sizes = NDArray[np.int64]
+
+
+class Traffic(NamedTuple):
+    """What passed on the wire, and the truth beside it: one entry a message.
+
+    `sizes` in bytes; `times` in seconds, of the last frame; `objects`, the mean number seen by the camera; `activity`,
+    the mean share of the frame that differs from the plate.
+    """
+
+    sizes: Sizes
+    times: NDArray[np.float64]
+    objects: NDArray[np.float64]
+    activity: NDArray[np.float64]
+
+
+class _Wire:
+    """A receiver that keeps messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    def put(self, message: bytes) -> None:
+        self.messages.append(message)
+
+
+class _NoFaces:
+    """No face is looked for: patches are left out of the traffic."""
+
+    def detect(self, image: Octets) -> NDArray[np.float32]:
+        return np.empty((0, 5), np.float32)
+
+
+def record_traffic(
+    timed: Iterable[tuple[float, Octets]],
+    plate: Octets,
+    *,
+    message_frames: int = 1,
+    mode: Mode = "bucket_gcm",
+) -> tuple[Traffic, list[Octets]]:
+    """Let a camera send footage; return what passed, and the messages' plaintext, for other attacks to encrypt.
+
+    Parameters
+    ----------
+    timed : iterable of (float, (H, W, 3) uint8 BGR)
+    plate : (H, W, 3) uint8
+        The registered background.
+    message_frames : int
+        Frames a message.
+    mode : str
+        How it is encrypted.
+    """
+    settings = CameraSettings(mode=mode, segment_frames=message_frames)
+    camera, wire = Camera(new_key("store"), new_key("unmask"), settings, _NoFaces()), _Wire()
+    camera.adopt(plate)
+    key = camera.store_key
+    rows: list[tuple[float, float, float]] = []
+
+    def note(segment: Sequence[Observation]) -> None:
+        objects = np.mean([sum(track.missed == 0 for track in o.tracks) for o in segment])
+        active = np.mean([is_foreground(o.captured, plate).mean() for o in segment])
+        rows.append((segment[-1].time, float(objects), float(active)))
+
+    for _ in camera.run(timed, wire, inspect=note):
+        pass
+    times, objects, activity = (np.array(column) for column in zip(*rows, strict=True))
+    traffic = Traffic(np.array([len(m) for m in wire.messages]), times, objects, activity)
+    return traffic, [np.frombuffer(open_message(key, m)[1], np.uint8) for m in wire.messages]
+
+
+def read_traffic(
+    traffic: Traffic, people: NDArray[np.float64] | None = None, *, blocks: int = 12
+) -> pd.DataFrame:
+    """Infer presence, count and activity from sizes.
+
+    Parameters
+    ----------
+    traffic : Traffic
+    people : (n,) float, optional
+        True number of people at each message; what the camera saw, by default.
+    blocks : int
+        Stretches of time that the test permutes.
+
+    Returns
+    -------
+    DataFrame
+        `inferred`, `score` (area under the ROC curve for presence, Spearman's correlation for the others), `chance`,
+        `p_value`, `messages`. Presence has no row if people are always, or never, there.
+    """
+    count = traffic.objects if people is None else people
+    present = (count > 0).astype(float)
+    rows: list[tuple[str, Callable[..., float], NDArray[np.float64], float]] = []
+    if 0 < present.sum() < count.size:
+        rows.append(("presence (AUC)", roc_area, present, 0.5))
+    rows += [("count (Spearman)", correlate_ranks, count, 0.0)]
+    rows += [("activity (Spearman)", correlate_ranks, traffic.activity, 0.0)]
+    results = []
+    for name, score, truth, chance in rows:
+        value, p_value = permutation_test(score, traffic.sizes, truth, blocks=blocks)
+        results.append((name, value, chance, p_value, count.size))
+    return pd.DataFrame(results, columns=["inferred", "score", "chance", "p_value", "messages"])
+
+
+def price_padding(traffic: Traffic, people: NDArray[np.float64] | None = None) -> pd.DataFrame:
+    """Return what each padding costs in bytes, and what an attacker still infers.
+
+    Returns
+    -------
+    DataFrame
+        `padding`, `classes` (different sizes on the wire), `overhead` (bytes added over bytes sent), and a column a
+        thing inferred with its score.
+    """
+    rows = []
+    for name, pad in PADDINGS.items():
+        padded = pad(traffic.sizes)
+        scores = read_traffic(traffic._replace(sizes=padded), people).set_index("inferred")["score"]
+        overhead = padded.sum() / traffic.sizes.sum() - 1
+        rows.append({"padding": name, "classes": len(np.unique(padded)), "overhead": overhead, **scores})
+    return pd.DataFrame(rows)
+
+
+def roc_area(score: NDArray[np.float64], positive: NDArray[np.float64]) -> float:
+    """Return the area under the ROC curve: the chance that a positive scores above a negative; ties count half."""
+    true = np.asarray(positive, bool)
+    n, m = int(true.sum()), int((~true).sum())
+    if not n or not m:
+        raise ValueError("a ROC curve needs positives and negatives")
+    return float((rankdata(score)[true].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def correlate_ranks(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return Spearman's rank correlation, 0 where one side does not vary."""
+    a, b = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(y) + 1) / 2
+    norm = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / norm) if norm else 0.0
+
+
+def pad_padme(sizes: Sizes) -> Sizes:
+    """Round sizes up by Padmé (Nikitin et al., PoPETs 2019): at most 12 % more, O(log log n) bits said."""
+    exponent = np.floor(np.log2(sizes)).astype(np.int64)
+    low_bits = exponent - (np.floor(np.log2(np.maximum(exponent, 1))).astype(np.int64) + 1)
+    mask = (np.int64(1) << np.maximum(low_bits, 0)) - 1
+    return np.asarray((sizes + mask) & ~mask)
+
+
+def pad_power(sizes: Sizes) -> Sizes:
+    """Round sizes up to powers of two."""
+    return np.asarray(np.int64(1) << np.ceil(np.log2(sizes)).astype(np.int64))
+
+
+def pad_constant(sizes: Sizes) -> Sizes:
+    """Make every message as long as the longest."""
+    return np.full_like(sizes, sizes.max())
+
+
+PADDINGS: dict[str, Callable[[Sizes], Sizes]] = {
+    "none": lambda sizes: sizes,
+    "Padmé": pad_padme,
+    "powers of two": pad_power,
+    "one size": pad_constant,
+}
