@@ -1,15 +1,17 @@
 """The synthetic scene: CCTV-like footage of a plaza with exact truth, made from a seed.
 
-People walk over a paved plaza in front of a row of shops, towards the camera and away from it; they cross, hide each other,
-pass behind a lamp post, stop and go on. Their heads carry photographs of real faces. Everything that is true of a frame
-follows from its number: pixel masks, tracks, faces with identity, the empty background.
+People walk over a paved plaza in front of a row of shops, towards the camera and away from it; they cross,
+hide each other, pass behind a lamp post, stop and go on. Their heads carry photographs of real faces.
+Everything that is true of a frame follows from its number: pixel masks, tracks, faces with identity, the
+empty background.
 
-Faces: the ORL database, by courtesy of AT&T Laboratories Cambridge; textures of grass and gravel: CC0 photographs shipped
-with scikit-image.
+Faces: the ORL database, by courtesy of AT&T Laboratories Cambridge; textures of grass and gravel: CC0
+photographs shipped with scikit-image.
 
-Limits, by design: one camera, level and fixed; heads stay upright; shadows fall on the ground, not on walkers, furniture or
-walls; clothes do not flutter; no motion blur; a photograph's pose does not follow the head's turn beyond what the projection
-gives. Frames are the same byte for byte for the same parameters on the same versions of numpy, OpenCV and FFmpeg.
+Limits, by design: one camera, level and fixed; heads stay upright; shadows fall on the ground, not on
+walkers, furniture or walls; clothes do not flutter; no motion blur; a photograph's pose does not follow the
+head's turn beyond what the projection gives. Frames are the same byte for byte for the same parameters on the
+same versions of numpy, OpenCV and FFmpeg.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gctr.datasets.clip import BOX_COLUMNS, FACE_COLUMNS, Clip, Frame, Truth, box_table
-from gctr.datasets.scene.params import load_params, scene_names
 from gctr.datasets.scene.figure import SOLID, Figure
+from gctr.datasets.scene.params import load_params, scene_names
 from gctr.datasets.scene.render import Scene
 
 __all__ = ["scene_names", "synthetic_clip"]
@@ -47,11 +49,15 @@ def _bounds(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
 class SceneTruth(Truth):
     """The truth of a synthetic clip; its tables are made when first asked for (about half the time of the frames).
 
-    `boxes` has, beyond `BOX_COLUMNS` with the tight box of what is seen of a walker, the box of all of him that lies in the
-    frame (`full_x0` …) and the share of its pixels that are seen (`visible`). `faces` has the box of the whole face (brow to
-    chin, ear to ear, cut at the frame's edge), the share of the face that is seen (`visible`) and the head's yaw in degrees, 0 when it looks into
-    the camera. A face is listed while |yaw| <= `FACE_YAW` and `visible` >= `FACE_VISIBLE`.
+    `boxes` has, beyond `BOX_COLUMNS` with the tight box of what is seen of a walker, the box of all of him
+    that lies in the frame (`full_x0` …) and the share of its pixels that are seen (`visible`). `faces` has
+    the box of the whole face (brow to chin, ear to ear, cut at the frame's edge), the share of the face that
+    is seen (`visible`) and the head's yaw in degrees, 0 when it looks into the camera. A face is listed while
+    |yaw| <= `FACE_YAW` and `visible` >= `FACE_VISIBLE`.
     """
+
+    _scene: Scene
+    _n_frames: int
 
     def __init__(self, scene: Scene, n_frames: int) -> None:
         fields = {
@@ -83,17 +89,17 @@ class SceneTruth(Truth):
         return box_table(boxes, (*BOX_COLUMNS, *_MORE_BOXES)), box_table(faces, (*FACE_COLUMNS, *_MORE_FACES))
 
     @property
-    def boxes(self) -> pd.DataFrame:  # type: ignore[override]
+    def boxes(self) -> pd.DataFrame:
         """One row a walker and frame."""
         return self._tables[0]
 
     @property
-    def faces(self) -> pd.DataFrame:  # type: ignore[override]
+    def faces(self) -> pd.DataFrame:
         """One row a visible face and frame."""
         return self._tables[1]
 
     @cached_property
-    def background(self) -> Frame:  # type: ignore[override]
+    def background(self) -> Frame:
         """The empty scene in the clip's mean light, without noise."""
         return self._scene.background()
 
@@ -147,13 +153,15 @@ def synthetic_clip(
         face_px : tuple of float
             Smallest and largest face height in pixels: how far and how near people come.
         faces : "orl" or list of (str, NDArray[uint8])
-            Face source: the ORL set, or the caller's own pictures, (H, W) grey or (H, W, 3) BGR, one upright face each.
+            Face source: the ORL set, or the caller's own pictures, (H, W) grey or (H, W, 3) BGR, one upright
+            face each.
         photos_per_track : int
             Photographs that a track shows in turn, each for 1.6 s.
         empty_seconds : float
             Nobody is there before; 0 begins with people on their way.
         noise_sigma : float
-            Standard deviation of the temporal luma noise, in levels. `chroma_noise` is that of Cb and Cr in parts of it.
+            Standard deviation of the temporal luma noise, in levels. `chroma_noise` is that of Cb and Cr in
+            parts of it.
         compression : str
             "none", "jpeg:QUALITY" or "h264:CRF", applied by the camera itself.
         brightness, warmth : float
@@ -161,7 +169,8 @@ def synthetic_clip(
         shadow : float
             How much of the light a shadow takes, 0 to 0.9.
         drift, cloud_depth, cloud_at : float
-            Amplitude of the slow gain drift; how much light a passing cloud takes, and when it comes, in parts of the clip.
+            Amplitude of the slow gain drift; how much light a passing cloud takes, and when it comes, in
+            parts of the clip.
         exposure_step : tuple of (int, float)
             From this frame on the background is brighter by so many levels on average (negative: darker).
 

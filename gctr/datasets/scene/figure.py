@@ -20,7 +20,10 @@ LENS = 0.45  # sigma of the walkers' blur in pixels, that of the plate
 SOLID = 0.5  # coverage from which a pixel belongs to a walker
 
 _FOLDS: Image = np.clip(
-    fractal_noise(np.random.default_rng(7), 256, 2.2) + 0.15 * fractal_noise(np.random.default_rng(8), 256, 0.6), -2.5, 2.5
+    fractal_noise(np.random.default_rng(7), 256, 2.2)
+    + 0.15 * fractal_noise(np.random.default_rng(8), 256, 0.6),
+    -2.5,
+    2.5,
 )
 
 
@@ -28,9 +31,9 @@ _FOLDS: Image = np.clip(
 class Figure:
     """A walker drawn for one frame.
 
-    `layer` is (h, w, 4) float32, colour times alpha and alpha; `face` (h, w) float32 the coverage by the face; their upper
-    left corner lies at (x0, y0) of the frame. `z` is the depth in metres, `yaw` the head's, as the camera sees it: 0 looks
-    into it, radians.
+    `layer` is (h, w, 4) float32, colour times alpha and alpha; `face` (h, w) float32 the coverage by the
+    face; their upper left corner lies at (x0, y0) of the frame. `z` is the depth in metres, `yaw` the head's,
+    as the camera sees it: 0 looks into it, radians.
     """
 
     walker: Walker
@@ -54,7 +57,10 @@ class Figure:
 
 
 def draw_figure(walker: Walker, k: int, view: View, *, lit: bool) -> Figure | None:
-    """Draw a walker as of frame k; None if nothing of him can be in the frame. Without `lit` the layer has only its alpha."""
+    """Draw a walker as of frame k; None if nothing of him can be in the frame.
+
+    Without `lit` the layer has only its alpha.
+    """
     motion, row, look = walker.motion, k - walker.motion.first, walker.look
     joints = pose(motion.phase[row], motion.stride[row], walker.walk.pose, motion.settle[row], look.slim)
     x, z = float(motion.x[row]), float(motion.z[row])
@@ -72,7 +78,7 @@ def draw_figure(walker: Walker, k: int, view: View, *, lit: bool) -> Figure | No
     layer, face = np.empty((y1 - y0, x1 - x0, 4), np.float32), np.empty((y1 - y0, x1 - x0), np.float32)
     photo = walker.face(row, _level(z, view))
     shade.paint(parts, shapes, look.materials, _FOLDS, photo, depth, seen, layer, face, lit)
-    layer = cv2.GaussianBlur(layer, (3, 3), LENS)
+    layer[:] = cv2.GaussianBlur(layer, (3, 3), LENS)
     yaw = float(motion.head_yaw[row] + np.arctan2(x, z))
     return Figure(walker, placed, layer, face, x0, y0, z, float(np.angle(np.exp(1j * yaw))))
 

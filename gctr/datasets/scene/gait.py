@@ -1,7 +1,7 @@
 """A walking body's joints, from the phase of the gait.
 
-The legs are placed by their feet: during stance the ankle moves back exactly as fast as the body moves on, so that feet do
-not skate, and the knee follows by inverse kinematics. Lengths are those of `anatomy.STATURE`.
+The legs are placed by their feet: during stance the ankle moves back exactly as fast as the body moves on, so
+that feet do not skate, and the knee follows by inverse kinematics. Lengths are those of `anatomy.STATURE`.
 """
 
 from __future__ import annotations
@@ -145,8 +145,10 @@ def pose(phase: float, stride: float, stop: str, settle: float, slim: bool) -> d
         "neck_high": (sway * 0.2, 1.590, lean + 0.012),
         "collar_low": (sway * 0.3, 1.455, lean - 0.004),
         "collar_high": (sway * 0.3, 1.515, lean + 0.002),
-        "pack_low": (sway * 0.5, 1.02, lean * 0.4 - 0.185),
-        "pack_high": (sway * 0.3, 1.43, lean - 0.165),
+        "pack_low": (sway * 0.5, 1.03, lean * 0.4 - 0.165),
+        "pack_high": (sway * 0.3, 1.41, lean - 0.150),
+        "pocket_low": (sway * 0.5, 1.04, lean * 0.4 - 0.225),
+        "pocket_high": (sway * 0.4, 1.20, lean * 0.6 - 0.220),
     }
     joints |= {name: (x, y + drop, f) for name, (x, y, f) in upper.items()}
     hand = joints["finger_l"]

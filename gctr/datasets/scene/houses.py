@@ -1,16 +1,20 @@
 """What stands behind the plaza: a row of shops, the street beside it, trees and the sky.
 
-The shop front is drawn flat, at `PER_METRE` pixels a metre, and projected; the street is painted in the picture's plane,
-because it is far away.
+The shop front is drawn flat, at `PER_METRE` pixels a metre, and projected; the street is painted in the
+picture's plane, because it is far away.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gctr.datasets.scene.texture import Image, fractal_noise, sample, smoothstep
+from gctr.datasets.scene.trees import paint_hedge, paint_tree
 from gctr.datasets.scene.view import HEIGHT, View
 
 FRONT_Z = 17.0
@@ -35,9 +39,7 @@ def _box(x: float, y: float) -> tuple[int, int]:
     return round(x * PER_METRE), round((TOP - y) * PER_METRE)
 
 
-def _fill(
-    flat: Image, x0: float, y0: float, x1: float, y1: float, colour: tuple[float, float, float]
-) -> None:
+def _fill(flat: Image, x0: float, y0: float, x1: float, y1: float, colour: Sequence[float]) -> None:
     cv2.rectangle(flat, _box(x0, y0), _box(x1, y1), colour, cv2.FILLED)
 
 
@@ -130,7 +132,7 @@ def _door(rng: np.random.Generator, flat: Image, x0: float, x1: float) -> None:
     _fill(flat, x0 - 0.05, 0.0, x1 + 0.05, 0.06, STONE)
 
 
-def _sign(flat: Image, x0: float, x1: float, colour: tuple[int, int, int], text: str) -> None:
+def _sign(flat: Image, x0: float, x1: float, colour: Sequence[float], text: str) -> None:
     """Draw a fascia with its cornice and its name in painted letters."""
     _fill(flat, x0, 2.88, x1, 3.42, tuple(float(c) for c in colour))
     _fill(flat, x0 - 0.04, 3.42, x1 + 0.04, 3.54, STONE)
@@ -177,7 +179,7 @@ def draw_front(rng: np.random.Generator) -> Image:
     length = CORNER - LEFT
     flat = _brickwork(rng, round(length * PER_METRE), round(TOP * PER_METRE))
     ends = np.linspace(0.1, length - 0.45, 4)
-    for i, (x0, x1) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for i, (x0, x1) in enumerate(pairwise(ends)):
         _shop(rng, flat, float(x0) + 0.22, float(x1) - 0.02, SIGNS[i])
     for x in ends:  # pilasters of stone, lit on their left
         _fill(flat, x - 0.2, 0.0, x + 0.2, 3.56, STONE)
@@ -241,81 +243,6 @@ def _far_house(rng: np.random.Generator, view: View, scale: int, picture: Image)
     return _over(picture, layer, cover)
 
 
-def foliage(
-    rng: np.random.Generator, size: tuple[int, int], dark: tuple, light: tuple, lobes: int
-) -> tuple[Image, Image]:
-    """Draw a mass of leaves, (height, width): its picture and coverage. Lobes are lit from the upper left."""
-    height, width = size
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    cover = np.zeros(size, np.float32)
-    light_map = np.zeros(size, np.float32)
-    for _ in range(lobes):
-        angle, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))
-        cx = width * (0.5 + 0.34 * reach * np.cos(angle))
-        cy = height * (0.5 + 0.34 * reach * np.sin(angle))
-        radius = min(width, height) * rng.uniform(0.10, 0.20)
-        d = np.hypot(x - cx, y - cy) / radius
-        lobe = smoothstep(1.0, 0.8, d)
-        shade = 0.5 - 0.32 * (x - cx) / radius - 0.42 * (y - cy) / radius
-        light_map += (shade + 0.3 * (0.5 - cy / height) - light_map) * lobe * 0.85
-        cover = np.maximum(cover, lobe)
-    leaves = rng.standard_normal((height // 3 + 1, width // 3 + 1)).astype(np.float32)
-    leaves = cv2.resize(leaves, (width, height), interpolation=cv2.INTER_CUBIC)
-    cover = smoothstep(0.35, 0.65, cover + 0.30 * leaves * (cover > 0.02))
-    tone = np.clip(light_map + 0.22 * leaves, 0, 1)[..., None]
-    return np.asarray(dark, np.float32) * (1 - tone) + np.asarray(light, np.float32) * tone, cover
-
-
-def paste(picture: Image, layer: Image, cover: Image, left: int, top: int) -> None:
-    """Lay a drawing over the picture, its upper left corner at (left, top); what sticks out is cut."""
-    height, width = cover.shape
-    y0, x0 = max(top, 0), max(left, 0)
-    y1, x1 = min(top + height, picture.shape[0]), min(left + width, picture.shape[1])
-    if y1 <= y0 or x1 <= x0:
-        return
-    window = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    part = picture[y0:y1, x0:x1]
-    part += (layer[window] - part) * cover[window][..., None]
-
-
-def _tree(
-    rng: np.random.Generator, view: View, scale: int, picture: Image, x: float, z: float, height: float
-) -> None:
-    """Paint a tree of `height` metres at (x, z)."""
-    per_metre = view.focal / z * scale
-    base = view.project(np.array([x, 0.0, z])) * scale
-    trunk = round(0.13 * per_metre)
-    top = base[1] - 0.55 * height * per_metre
-    cv2.rectangle(
-        picture,
-        (round(base[0] - trunk), round(top)),
-        (round(base[0] + trunk), round(base[1])),
-        (44, 54, 62),
-        -1,
-    )
-    size = (round(0.75 * height * per_metre), round(0.8 * height * per_metre))
-    layer, cover = foliage(rng, size, (30, 44, 34), (78, 132, 112), 46)
-    haze = min(0.35, z / 120)
-    layer = layer * (1 - haze) + np.asarray((206, 206, 200), np.float32) * haze
-    paste(picture, layer, cover, round(base[0] - size[1] / 2), round(base[1] - height * per_metre))
-
-
-def _hedge(rng: np.random.Generator, view: View, scale: int, picture: Image) -> None:
-    """Paint the clipped hedge behind the lawn."""
-    per_metre = view.focal / 20.5 * scale
-    left, base = view.project(np.array([5.2, 0.0, 20.5])) * scale
-    width, height = round(9 * per_metre), round(1.15 * per_metre)
-    layer, _ = foliage(rng, (height, width), (34, 50, 36), (74, 122, 98), 60)
-    ramp = np.linspace(1.12, 0.55, height, dtype=np.float32)[:, None]
-    noise = cv2.resize(
-        rng.standard_normal((height // 2 + 1, width // 2 + 1)).astype(np.float32), (width, height)
-    )
-    leaves = np.asarray((52, 86, 66), np.float32) * (ramp * (1 + 0.24 * noise))[..., None]
-    layer = 0.4 * layer + 0.6 * leaves
-    edge = smoothstep(0.0, 4.0, np.arange(height, dtype=np.float32)[:, None] + 2 * noise)
-    paste(picture, layer, edge, round(left), round(base - height))
-
-
 def paint_houses(rng: np.random.Generator, view: View, scale: int, ground: Image) -> Image:
     """Paint everything that stands beyond the plaza over `ground`, in place of its far part; same shape."""
     height, width = ground.shape[:2]
@@ -326,8 +253,8 @@ def paint_houses(rng: np.random.Generator, view: View, scale: int, ground: Image
     picture[street] = _sky(rng, view, scale)[street]
     picture = _far_house(rng, view, scale, picture)
     for x, z, tall in ((8.5, 36.0, 6.5), (13.0, 31.0, 7.0), (10.2, 27.0, 5.0), (6.4, 25.0, 3.6)):
-        _tree(rng, view, scale, picture, x, z, tall)
-    _hedge(rng, view, scale, picture)
+        paint_tree(rng, view, scale, picture, x, z, tall)
+    paint_hedge(rng, view, scale, picture)
     corners = _corners(view, scale, (LEFT, FRONT_Z), (CORNER, FRONT_Z), TOP)
     layer, cover = _warp(draw_front(rng), corners, (width, height))
     return _over(picture, layer, cover)

@@ -15,7 +15,7 @@ from gctr.datasets.scene.walks import Walk
 
 @dataclass(frozen=True)
 class SceneParams:
-    """What a synthetic clip is made from; see `gctr.datasets.synthetic.synthetic_clip` for the meaning of each field."""
+    """What a synthetic clip is made from; `gctr.datasets.synthetic.synthetic_clip` explains each field."""
 
     scene: str = "default"
     seed: int = 2018
@@ -56,10 +56,7 @@ class SceneParams:
             (self.n_frames >= 1, f"n_frames {self.n_frames}: at least 1"),
             (0 < self.fps <= 240, f"fps {self.fps}: above 0, at most 240"),
             (0 <= self.n_walkers <= 60, f"n_walkers {self.n_walkers}: 0 to 60"),
-            (
-                4 <= small <= large <= height / 3,
-                f"face_px {self.face_px}: 4 <= smallest <= largest <= {height // 3}",
-            ),
+            (11 <= small <= large <= 90, f"face_px {self.face_px}: 11 <= smallest <= largest <= 90"),
             (1 <= self.photos_per_track <= 10, f"photos_per_track {self.photos_per_track}: 1 to 10"),
             (0 <= self.noise_sigma <= 64, f"noise_sigma {self.noise_sigma}: 0 to 64 levels"),
             (0 <= self.chroma_noise <= 2, f"chroma_noise {self.chroma_noise}: 0 to 2 times noise_sigma"),
@@ -93,6 +90,16 @@ def _walk(table: dict[str, Any], scene: str) -> Walk:
     return Walk(**{**table, "path": path})
 
 
+def _read(scene: str) -> dict[str, Any]:
+    """Read a scene's file on top of the one that it says it is `like`."""
+    if scene not in scene_names():
+        raise DatasetError(f"no synthetic scene {scene!r}; there are {', '.join(scene_names())}")
+    table = tomllib.loads((share("datasets") / "scenes" / f"{scene}.toml").read_text(encoding="utf-8"))
+    table.pop("description", None)
+    base = table.pop("like", None)
+    return table if base is None else {**_read(base), **table}
+
+
 def load_params(scene: str, overrides: dict[str, Any]) -> SceneParams:
     """Read a scene's file and put `overrides` in place of what it says.
 
@@ -101,10 +108,7 @@ def load_params(scene: str, overrides: dict[str, Any]) -> SceneParams:
     DatasetError
         If there is no such scene or parameter, or a value lies outside its range.
     """
-    if scene not in scene_names():
-        raise DatasetError(f"no synthetic scene {scene!r}; there are {', '.join(scene_names())}")
-    table = tomllib.loads((share("datasets") / "scenes" / f"{scene}.toml").read_text(encoding="utf-8"))
-    table.pop("description", None)
+    table = _read(scene)
     walks = tuple(_walk(walk, scene) for walk in table.pop("walks", []))
     values = {"walks": walks, **table, **{k: v for k, v in overrides.items() if v is not None}}
     unknown = sorted(set(values) - set(_names(SceneParams)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,45 +13,41 @@ from numpy.typing import NDArray
 from gctr.datasets.scene.faces import Person
 from gctr.datasets.scene.params import SceneParams
 from gctr.datasets.scene.view import View
-from gctr.datasets.scene.walks import Motion, Taken, Walk, carry_out, stroll
+from gctr.datasets.scene.walks import Motion, Walk, carry_out, nearest, stroll
 from gctr.datasets.scene.wardrobe import Look, dress
 
 TRIES = 12  # walks that a newcomer considers
 APART = 0.75  # metres between two walkers that are good enough
 PHOTO_SECONDS, FADE_SECONDS = 1.6, 0.24  # how long a photograph stays, how long the next one takes to fade in
+DRESSED = 96  # walkers whose faces and clothes are kept at hand; others are made again when needed
 
 
 @dataclass(frozen=True, eq=False)
 class Walker:
-    """One track: a person on a walk. Face and clothes are made when first asked for."""
+    """One track: a person of `height` metres on a walk."""
 
     track_id: int
-    motion: Motion
-    walk: Walk
-    fps: float
-    height: float
-    cast: Callable[[], tuple[Person, Look]]
     identity: str
-
-    @cached_property
-    def _made(self) -> tuple[Person, Look]:
-        return self.cast()
+    height: float
+    walk: Walk
+    motion: Motion
+    fps: float
+    make: Callable[[int, str], tuple[Person, Look]]
 
     @property
     def person(self) -> Person:
         """Whose face the walker has."""
-        return self._made[0]
+        return self.make(self.track_id, self.identity)[0]
 
     @property
     def look(self) -> Look:
         """What the walker wears."""
-        return self._made[1]
+        return self.make(self.track_id, self.identity)[1]
 
     def face(self, row: int, level: int) -> NDArray[np.float32]:
         """Return the face texture at a row of the motion: photographs in turn, each fading into the next."""
         photos = self.person.photos
-        seconds = row / self.fps
-        turn, into = divmod(seconds, PHOTO_SECONDS)
+        turn, into = divmod(row / self.fps, PHOTO_SECONDS)
         now = photos[int(turn) % len(photos)][level]
         fade = min(into / FADE_SECONDS, 1.0)
         if turn < 1 or fade >= 1:
@@ -60,75 +56,99 @@ class Walker:
         return before + (now - before) * np.float32(fade)
 
 
-def _walks(
-    params: SceneParams, view: View, heights: Iterator[float], rng: np.random.Generator
-) -> Iterator[tuple[Walk, Motion, float]]:
-    """Yield walks in the order in which they begin: the scripted ones, and strangers who take the place of who left."""
-    duration = params.n_frames / params.fps
-    taken = Taken()
-    queue: list[tuple[float, int]] = []
-    for place, walk in enumerate(params.walks[: params.n_walkers]):
-        height = next(heights)
-        motion = carry_out(_within(walk, params.face_px), height, view, params.fps, rng)
-        taken.motions.append(motion)
-        yield walk, motion, height
-        heapq.heappush(queue, (motion.frames.stop / params.fps + rng.uniform(0.2, 1.2), place))
-    for place in range(len(params.walks), params.n_walkers):
-        early = params.empty_seconds + rng.uniform(0, 2.0) if params.empty_seconds else rng.uniform(-5.0, 0.5)
-        heapq.heappush(queue, (early, place))
-    while queue and queue[0][0] < duration:
+class Cast:
+    """The walkers of a clip, met as time goes on: track ids from 1 in the order in which they come."""
+
+    def __init__(self, params: SceneParams, view: View) -> None:
+        self._met: list[Walker] = []
+        self._coming = _walkers(params, view, lru_cache(DRESSED)(_maker(params)))
+        self._next: Walker | None = next(self._coming, None)
+
+    def present(self, k: int) -> list[Walker]:
+        """Return who is on his way in frame k."""
+        while self._next is not None and self._next.motion.first <= k:
+            self._met.append(self._next)
+            self._next = next(self._coming, None)
+        return [walker for walker in self._met if k in walker.motion.frames]
+
+
+def _maker(params: SceneParams) -> Callable[[int, str], tuple[Person, Look]]:
+    def make(track_id: int, identity: str) -> tuple[Person, Look]:
+        rng = np.random.default_rng([params.seed, 2, track_id])
+        person = params.face_source.person(identity, params.photos_per_track, rng)
+        return person, dress(rng, person)
+
+    return make
+
+
+def _walkers(
+    params: SceneParams, view: View, make: Callable[[int, str], tuple[Person, Look]]
+) -> Iterator[Walker]:
+    """Yield walkers in the order in which they come: the script's, and strangers who replace those who left."""
+    rng = np.random.default_rng([params.seed, 1])
+    identities = _identities(params, rng)
+    script = [_scripted(walk, params, view, rng) for walk in params.walks[: params.n_walkers]]
+    queue: list[tuple[float, int]] = [(walk.start, place) for place, (walk, _, _) in enumerate(script)]
+    queue += [(_arrival(params, rng), place) for place in range(len(script), params.n_walkers)]
+    heapq.heapify(queue)
+    around = [motion for _, motion, _ in script]
+    waiting, track_id = set(range(len(script))), 0
+    while queue and queue[0][0] * params.fps < params.n_frames:
         start, place = heapq.heappop(queue)
-        height = next(heights)
-        walk, motion = _newcomer(params, view, height, start, taken, rng)
-        taken.motions.append(motion)
-        yield walk, motion, height
+        if place in waiting:
+            waiting.remove(place)
+            walk, motion, height = script[place]
+        else:
+            around = [motion for motion in around if motion.frames.stop > start * params.fps]
+            walk, motion, height = _newcomer(params, view, start, around, rng)
+            around.append(motion)
+        track_id += 1
+        yield Walker(track_id, walk.identity or next(identities), height, walk, motion, params.fps, make)
         heapq.heappush(queue, (motion.frames.stop / params.fps + rng.uniform(0.2, 1.2), place))
 
 
-def _within(walk: Walk, faces: tuple[float, float]) -> Walk:
-    path = tuple((across, float(np.clip(face, *faces))) for across, face in walk.path)
-    return replace(walk, path=path)
+def _identities(params: SceneParams, rng: np.random.Generator) -> Iterator[str]:
+    """Yield identities for strangers, over and over: all that the script does not name, in an order of the seed's."""
+    named = {walk.identity for walk in params.walks}
+    order = params.face_source.order(rng)
+    free = [name for name in order if name not in named] or order
+    while True:
+        yield from free
+
+
+def _stature(rng: np.random.Generator) -> float:
+    return float(np.clip(rng.normal(1.73, 0.07), 1.55, 1.92))
+
+
+def _arrival(params: SceneParams, rng: np.random.Generator) -> float:
+    """Return when a place that nobody's script fills is first taken, in seconds."""
+    if params.empty_seconds == 0:
+        return rng.uniform(-5.0, 0.5)
+    return params.empty_seconds + rng.uniform(0.0, 2.0)
+
+
+def _scripted(
+    walk: Walk, params: SceneParams, view: View, rng: np.random.Generator
+) -> tuple[Walk, Motion, float]:
+    """Carry out a walk of the script, kept within the sizes of faces that are asked for."""
+    path = tuple((across, float(np.clip(face, *params.face_px))) for across, face in walk.path)
+    walk = replace(walk, path=path, start=walk.start - 1.0 + params.empty_seconds)
+    height = _stature(rng)
+    return walk, carry_out(walk, height, view, params.fps, rng), height
 
 
 def _newcomer(
-    params: SceneParams, view: View, height: float, start: float, taken: Taken, rng: np.random.Generator
-) -> tuple[Walk, Motion]:
+    params: SceneParams, view: View, start: float, around: list[Motion], rng: np.random.Generator
+) -> tuple[Walk, Motion, float]:
     """Choose the walk that keeps furthest from everybody else, or the first that keeps far enough."""
-    best: tuple[float, Walk, Motion] | None = None
+    height, best, gap = _stature(rng), None, -1.0
     for _ in range(TRIES):
         walk = stroll(rng, params.face_px, start)
         motion = carry_out(walk, height, view, params.fps, rng)
-        gap = taken.nearest(motion)
-        if best is None or gap > best[0]:
-            best = gap, walk, motion
+        distance = nearest(motion, around)
+        if distance > gap:
+            best, gap = (walk, motion, height), distance
         if gap >= APART:
             break
-    assert best is not None  # noqa: S101  TRIES >= 1
-    return best[1], best[2]
-
-
-def people(params: SceneParams, view: View) -> list[Walker]:
-    """Cast the clip: walkers in the order of their first frames, track ids from 1."""
-    seeds = np.random.SeedSequence([params.seed, 1]).spawn(2)
-    rng = np.random.default_rng(seeds[0])
-    heights = iter(lambda: float(np.clip(rng.normal(1.73, 0.07), 1.55, 1.92)), None)
-    walks = sorted(_walks(params, view, heights, rng), key=lambda item: item[1].first)
-    order = params.face_source.order(np.random.default_rng(seeds[1]))
-    wanted = {walk.identity for walk, _, _ in walks if walk.identity}
-    free = [name for name in order if name not in wanted] or list(order)
-    walkers, strangers = [], 0
-    for i, (walk, motion, height) in enumerate(walks):
-        name = walk.identity
-        if name is None:
-            name, strangers = free[strangers % len(free)], strangers + 1
-        walkers.append(_cast(params, i + 1, walk, motion, height, name))
-    return walkers
-
-
-def _cast(params: SceneParams, track_id: int, walk: Walk, motion: Motion, height: float, name: str) -> Walker:
-    def make() -> tuple[Person, Look]:
-        rng = np.random.default_rng([params.seed, 2, track_id])
-        person = params.face_source.person(name, params.photos_per_track, rng)
-        return person, dress(rng, person)
-
-    return Walker(track_id, motion, walk, params.fps, height, make, name)
+    assert best is not None  # noqa: S101  the first try is nearer than -1 to nobody
+    return best

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.datasets.scene.houses import foliage, paste
 from gctr.datasets.scene.texture import Image
+from gctr.datasets.scene.trees import foliage, paste
 from gctr.datasets.scene.view import View, on_ground
 
 SHADE = np.array(
@@ -39,15 +39,14 @@ BIN = (
     Post(2.62, 7.7, 0.225, 0.93, (78, 84, 82), 0.84),
 )
 BOLLARDS = tuple(Post(x, 10.9, 0.075, 0.92, (74, 76, 78)) for x in (-5.0, -3.4, -1.8, 2.9, 4.5))
-PLANTERS = ((-1.15, 13.7), (1.55, 13.7))  # x, z of tubs with a shrub
+TUBS = tuple(Post(x, 13.7, 0.30, 0.55, (96, 108, 118)) for x in (-1.15, 1.55))  # a shrub grows in each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Occluder:
-    """What hides walkers behind depth `z`: its coverage over the frame rows and columns of `window`."""
+    """What hides walkers behind depth `z` (metres): its coverage of the frame, (H, W) float32."""
 
     z: float
-    window: tuple[slice, slice]
     cover: Image
 
 
@@ -80,55 +79,47 @@ def _paint_post(picture: Image, cover: Image, post: Post, view: View, scale: int
     paste(cover[..., None], np.ones((*mask.shape, 1), np.float32), mask, x0, y0)
 
 
-def _paint_planter(
-    rng: np.random.Generator, picture: Image, x: float, z: float, view: View, scale: int
+def _paint_shrub(
+    rng: np.random.Generator, picture: Image, cover: Image, tub: Post, view: View, scale: int
 ) -> None:
-    per_metre = view.focal / z * scale
-    tub = Post(x, z, 0.30, 0.55, (96, 108, 118))
-    _paint_post(picture, np.zeros(picture.shape[:2], np.float32), tub, view, scale)
-    size = (round(0.95 * per_metre), round(0.95 * per_metre))
-    layer, cover = foliage(rng, size, (26, 44, 30), (80, 138, 104), 26)
-    u, v = view.project(np.array([x, 0.5, z])) * scale
-    paste(picture, layer, cover, round(u - size[1] / 2), round(v - size[0] * 0.86))
+    side = round(0.95 * view.focal / tub.z * scale)
+    layer, leaves = foliage(rng, (side, side), (26, 44, 30), (80, 138, 104), 26)
+    u, v = view.project(np.array([tub.x, 0.5, tub.z])) * scale
+    left, top = round(u - side / 2), round(v - side * 0.86)
+    paste(picture, layer, leaves, left, top)
+    paste(cover[..., None], np.ones((side, side, 1), np.float32), leaves, left, top)
 
 
-def paint_props(rng: np.random.Generator, view: View, scale: int, picture: Image) -> list[Occluder]:
-    """Paint furniture and its shadows into `picture` and return what stands in front of walkers."""
-    shade = np.zeros(picture.shape[:2], np.uint8)
-    tubs = tuple(Post(x, z, 0.30, 1.2, (0, 0, 0)) for x, z in PLANTERS)
-    for post in (*LAMP[:2], *BIN, *BOLLARDS, *tubs):
-        top = np.array([post.x, min(post.height, 4.5), post.z])
-        _throw_into(shade, post, top, view, scale)
-    horizon = int((view.horizon + 0.10 * view.height) * scale)
-    soft = cv2.GaussianBlur(shade, (0, 0), 0.9 * scale).astype(np.float32)[..., None] / 255
-    soft[:horizon] = 0
-    picture *= 1 - soft * (1 - SHADE)
-    for x, z in PLANTERS:
-        _paint_planter(rng, picture, x, z, view, scale)
-    occluders = []
-    for group in (BOLLARDS, BIN, LAMP):
-        cover = np.zeros(picture.shape[:2], np.float32)
-        for post in group:
-            _paint_post(picture, cover, post, view, scale)
-        occluders.append(_occluder(group[0].z, cover, view))
-    return occluders
-
-
-def _throw_into(shade: NDArray[np.uint8], post: Post, top: NDArray, view: View, scale: int) -> None:
+def _throw(shade: NDArray[np.uint8], post: Post, view: View, scale: int) -> None:
+    """Draw a post's shadow on the ground."""
     angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     ring = post.radius * np.stack([np.cos(angle), np.zeros(12), np.sin(angle)], axis=1)
-    foot = np.array([post.x, 0.0, post.z])
-    ground = np.concatenate([foot + ring, on_ground(top) + ring])
+    top = np.array([post.x, min(post.height, 4.5), post.z])
+    ground = np.concatenate([top * [1, 0, 1] + ring, on_ground(top) + ring])
     hull = cv2.convexHull((view.project(ground) * scale).astype(np.float32))
     cv2.fillConvexPoly(shade, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
 
 
-def _occluder(z: float, cover: Image, view: View) -> Occluder:
-    small = cv2.resize(cover, (view.width, view.height), interpolation=cv2.INTER_AREA)
-    rows, columns = np.nonzero(small.max(axis=1))[0], np.nonzero(small.max(axis=0))[0]
-    window = (
-        (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        if len(rows)
-        else (slice(0), slice(0))
-    )
-    return Occluder(z, window, np.ascontiguousarray(small[window]))
+def _paint_shadows(picture: Image, view: View, scale: int) -> None:
+    shade = np.zeros(picture.shape[:2], np.uint8)
+    for post in (*LAMP, *BIN, *BOLLARDS, *TUBS):
+        _throw(shade, post, view, scale)
+    soft = cv2.GaussianBlur(shade, (0, 0), 0.9 * scale).astype(np.float32)[..., None] / 255
+    soft[: int((view.horizon + 0.10 * view.height) * scale)] = 0  # the houses begin here
+    picture *= 1 - soft * (1 - SHADE)
+
+
+def paint_props(rng: np.random.Generator, view: View, scale: int, picture: Image) -> list[Occluder]:
+    """Paint furniture and its shadows into `picture`; return what may hide walkers, from far to near."""
+    _paint_shadows(picture, view, scale)
+    occluders = []
+    for group in (TUBS, BOLLARDS, BIN, LAMP):
+        cover = np.zeros(picture.shape[:2], np.float32)
+        for post in group:
+            _paint_post(picture, cover, post, view, scale)
+        if group is TUBS:
+            for tub in TUBS:
+                _paint_shrub(rng, picture, cover, tub, view, scale)
+        small = cv2.resize(cover, (view.width, view.height), interpolation=cv2.INTER_AREA)
+        occluders.append(Occluder(group[0].z, small))
+    return occluders

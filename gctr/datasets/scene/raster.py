@@ -1,9 +1,10 @@
 """Find what is seen of a body made of lofted parts: exact silhouettes and depth, without a mesh.
 
-A part is an axis between two joints with an elliptical cross-section that changes along it (`PROFILE` samples). Seen from
-the camera at a yaw, an ellipse with half-axes a and b reaches `width` to either side, and at a lateral offset s its near
-side lies at `skew` * s + `bulge` * sqrt(1 - (s / width)**2): closed forms, tabulated once a part and frame by `shapes`.
-Pictures are drawn `SUPER` times finer than the frame; `shade.paint` averages them, which gives the coverage of each pixel.
+A part is an axis between two joints with an elliptical cross-section that changes along it (`PROFILE`
+samples). Seen from the camera at a yaw, an ellipse with half-axes a and b reaches `width` to either side, and
+at a lateral offset s its near side lies at `skew` * s + `bulge` * sqrt(1 - (s / width)**2): closed forms,
+tabulated once a part and frame by `shapes`. Pictures are drawn `SUPER` times finer than the frame;
+`shade.paint` averages them, which gives the coverage of each pixel.
 """
 
 from __future__ import annotations
@@ -68,12 +69,14 @@ def ramp(low: float, high: float, x: float) -> float:
 
 
 @jit
-def local(part: NDArray, shape: NDArray, dx: float, dy: float) -> tuple[float, float, float, float, float, float]:
+def local(
+    part: NDArray, shape: NDArray, dx: float, dy: float
+) -> tuple[float, float, float, float, float, float]:
     """Place a point of the picture, (dx, dy) sub-pixels from a part's first end, in the part.
 
-    Returns (t_raw, t, s, width, cap, scale): the place along the axis, 0 to 1 between the ends, and clipped to them; the
-    offset from the section's middle and the half-width, metres; the shrinking of the section in a round end (0: outside);
-    sub-pixels a metre.
+    Returns (t_raw, t, s, width, cap, scale): the place along the axis, 0 to 1 between the ends, and clipped
+    to them; the offset from the section's middle and the half-width, metres; the shrinking of the section in
+    a round end (0: outside); sub-pixels a metre.
     """
     t_raw = (dx * part[EX] + dy * part[EY]) / part[LENGTH]
     t = min(max(t_raw, 0.0), 1.0)

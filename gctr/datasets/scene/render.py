@@ -13,7 +13,7 @@ from gctr.datasets.clip import Frame
 from gctr.datasets.scene import light, sensor
 from gctr.datasets.scene.figure import SOLID, Figure, draw_figure
 from gctr.datasets.scene.params import SceneParams
-from gctr.datasets.scene.people import Walker, people
+from gctr.datasets.scene.people import Cast
 from gctr.datasets.scene.plate import Plate, plate
 from gctr.datasets.scene.props import SHADE
 from gctr.datasets.scene.raster import jit
@@ -57,8 +57,8 @@ def _lay(
 class Composition:
     """A frame before light and sensor.
 
-    `picture` (H, W, 3) float32 BGR; `cover` (H, W) coverage by walkers; `ids` (H, W) the track that owns each pixel, 0 for
-    none; `dark` (H, W) depth of the shadows, exactly 0 outside them; `figures` from far to near.
+    `picture` (H, W, 3) float32 BGR; `cover` (H, W) coverage by walkers; `ids` (H, W) the track that owns each
+    pixel, 0 for none; `dark` (H, W) depth of the shadows, exactly 0 outside them; `figures` from far to near.
     """
 
     picture: Image
@@ -93,9 +93,9 @@ class Scene:
         return plate(self.view)
 
     @cached_property
-    def walkers(self) -> list[Walker]:
+    def cast(self) -> Cast:
         """Everybody who comes by."""
-        return people(self.params, self.view)
+        return Cast(self.params, self.view)
 
     def gain(self, k: int) -> NDArray[np.float32]:
         """Return the light of frame k as factors on B, G, R."""
@@ -106,18 +106,9 @@ class Scene:
         return float(self.plate.picture.mean(dtype=np.float64))
 
     def background(self, k: int | None = None) -> Frame:
-        """Return the empty scene without noise, (H, W, 3) uint8 BGR: in the light of frame k, or in the clip's mean light."""
+        """Return the empty scene without noise, (H, W, 3) uint8 BGR, in the light of frame k or the mean light."""
         gains = [self.gain(i) for i in (range(self.params.n_frames) if k is None else (k,))]
-        return self._expose(self.plate.picture, np.mean(gains, axis=0, dtype=np.float32), None)
-
-    def _expose(self, picture: Image, gain: NDArray[np.float32], k: int | None) -> Frame:
-        """Turn a picture into a frame, with the noise of frame k or none."""
-        frame = np.empty(picture.shape, np.uint8)
-        params = self.params
-        sigma = 0.0 if k is None else params.noise_sigma
-        luma, chroma = sensor.noise(params.seed, k or 0, frame.shape[:2], sigma, params.chroma_noise)
-        sensor.expose(picture, gain, luma, chroma, frame)
-        return frame
+        return sensor.expose(self.plate.picture, np.mean(gains, axis=0, dtype=np.float32), 0, 0, 0.0, 0.0)
 
     def compose(self, k: int, *, lit: bool = True) -> Composition:
         """Put frame k together; without `lit` its truth only, and the picture is meaningless.
@@ -129,18 +120,23 @@ class Scene:
         """
         if not 0 <= k < self.params.n_frames:
             raise IndexError(f"frame {k} of a clip of {self.params.n_frames} frames")
-        present = (walker for walker in self.walkers if k in walker.motion.frames)
-        drawn = (draw_figure(walker, k, self.view, lit=lit) for walker in present)
+        drawn = (draw_figure(walker, k, self.view, lit=lit) for walker in self.cast.present(k))
         figures = sorted((figure for figure in drawn if figure is not None), key=lambda figure: -figure.z)
         empty, shape = self.plate.picture, (self.view.height, self.view.width)
         made = Composition(
-            np.empty_like(empty), np.zeros(shape, np.float32), np.zeros(shape, np.int32), self._darkness(figures), figures
+            np.empty_like(empty),
+            np.zeros(shape, np.float32),
+            np.zeros(shape, np.int32),
+            self._darkness(figures),
+            figures,
         )
         strength = self.params.shadow / (1 - float(SHADE.mean())) * (1 - 0.8 * light.cloud(self.params, k))
         _lay_shadow(empty, made.dark, np.minimum(strength * (1 - SHADE), 1), made.picture)
         for f in figures:
             hidden, track_id = self._hidden(f.z), f.walker.track_id
-            _lay(made.picture, made.cover, made.ids, f.layer, hidden, self.plate.vignette, f.x0, f.y0, track_id)
+            _lay(
+                made.picture, made.cover, made.ids, f.layer, hidden, self.plate.vignette, f.x0, f.y0, track_id
+            )
         return made
 
     def _hidden(self, z: float) -> Image:
@@ -151,10 +147,8 @@ class Scene:
     def _covers(self) -> list[Image]:
         """The coverage of the nearest 0, 1, 2 … groups of furniture."""
         covers = [np.zeros((self.view.height, self.view.width), np.float32)]
-        for occluder in sorted(self.plate.occluders, key=lambda occluder: occluder.z):
-            cover = covers[-1].copy()
-            cover[occluder.window] = np.maximum(cover[occluder.window], occluder.cover)
-            covers.append(cover)
+        for occluder in reversed(self.plate.occluders):
+            covers.append(np.maximum(covers[-1], occluder.cover))
         return covers
 
     def _darkness(self, figures: list[Figure]) -> Image:
@@ -167,7 +161,9 @@ class Scene:
 
     def raw_frame(self, k: int) -> Frame:
         """Return frame k with its noise, before compression: (H, W, 3) uint8 BGR."""
-        return self._expose(self.compose(k).picture, self.gain(k), k)
+        params = self.params
+        picture = self.compose(k).picture
+        return sensor.expose(picture, self.gain(k), params.seed, k, params.noise_sigma, params.chroma_noise)
 
     def frames(self) -> Iterator[Frame]:
         """Yield all frames in order, as the camera delivers them."""

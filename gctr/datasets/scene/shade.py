@@ -6,8 +6,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.datasets.scene.raster import (
-    AX, AY, BULGE, COS, EX, EY, HALF_A, HALF_B, HEAD, HEIGHT_A, HEIGHT_B, KIND, LENGTH, MATERIAL, NOTHING, OFFSET, RX, RY,
-    SCALE_A, SHIFT, SIN, SKEW, SLOPE, SUPER, TORSO, jit, lerp, local, ramp,
+    AX,
+    AY,
+    BULGE,
+    COS,
+    EX,
+    EY,
+    HALF_A,
+    HALF_B,
+    HEAD,
+    HEIGHT_A,
+    HEIGHT_B,
+    KIND,
+    LENGTH,
+    MATERIAL,
+    NOTHING,
+    OFFSET,
+    RX,
+    RY,
+    SCALE_A,
+    SHIFT,
+    SIN,
+    SKEW,
+    SLOPE,
+    SUPER,
+    TORSO,
+    jit,
+    lerp,
+    local,
+    ramp,
 )  # fmt: skip
 
 # The columns of a material: BGR, BGR of the pattern or the shirt, and these
@@ -75,11 +102,14 @@ def _front(material: NDArray, lateral: float, forward: float, level: float) -> f
 
 
 @jit
-def _surface(part: NDArray, shape: NDArray, x: float, y: float) -> tuple[float, float, float, float, float, float, float, float]:
+def _surface(
+    part: NDArray, shape: NDArray, x: float, y: float
+) -> tuple[float, float, float, float, float, float, float, float]:
     """Return where and how a part's surface lies at a point of the picture, in sub-pixels.
 
-    In metres: `lateral`, `forward` and `level` in the part's own axes, `along` its axis; then the normal: `side`ways and
-    `front` as the camera sees them, `tilt` along the axis, and `own`, its part that points forward in the part's own axes.
+    In metres: `lateral`, `forward` and `level` in the part's own axes, `along` its axis; then the normal:
+    `side`ways and `front` as the camera sees them, `tilt` along the axis, and `own`, its part that points
+    forward in the part's own axes.
     """
     t_raw, t, s, width, cap, scale = local(part, shape, x - part[AX], y - part[AY])
     q = min(max(s / max(width, 1e-4), -0.999), 0.999)
@@ -100,7 +130,7 @@ def _surface(part: NDArray, shape: NDArray, x: float, y: float) -> tuple[float, 
 
 @jit
 def _ellipse(lateral: float, up: float) -> float:
-    """Return where a point of the head lies: below 1 within the face's ellipse, metres from the point between the eyes."""
+    """Return below 1 within the face's ellipse; metres from the point between the eyes."""
     x, y = lateral / FACE_HALF_WIDTH, (up - FACE_CENTRE) / FACE_HALF_HEIGHT
     return x * x + y * y
 
@@ -126,7 +156,7 @@ def _light(part: NDArray, side: float, front: float, tilt: float) -> tuple[float
 def _shade(
     part: NDArray, shape: NDArray, material: NDArray, folds: NDArray, face: NDArray, x: float, y: float
 ) -> tuple[float, float, float, float]:
-    """Return the colour (B, G, R) of a part at a point of the picture, in sub-pixels, and 1 where it is the face, else 0."""
+    """Return a part's colour (B, G, R) at a point of the picture, in sub-pixels, and 1 on the face, else 0."""
     lateral, forward, level, along, side, front, tilt, own = _surface(part, shape, x, y)
     u = int((lateral + part[SHIFT]) * _FOLDS_A_METRE) & 255  # folds is (256, 256)
     v = int((along + part[SHIFT]) * _FOLDS_A_METRE) & 255
@@ -151,7 +181,11 @@ def _shade(
     if weight > 0.0:
         photo_b, photo_g, photo_r = _texel(face, lateral, up)
         lit = 0.72 + 0.28 * light  # the photograph has its own light
-        b, g, r = b + (photo_b * lit - b) * weight, g + (photo_g * lit - g) * weight, r + (photo_r * lit - r) * weight
+        b, g, r = (
+            b + (photo_b * lit - b) * weight,
+            g + (photo_g * lit - g) * weight,
+            r + (photo_r * lit - r) * weight,
+        )
     return b, g, r, flag
 
 
@@ -182,10 +216,12 @@ def paint(
     parts: NDArray, shape: NDArray, materials: NDArray, folds: NDArray, face: NDArray,
     depth: NDArray, seen: NDArray, layer: NDArray, faces: NDArray, lit: bool,
 ) -> None:  # fmt: skip
-    """Light what `seen` shows into `layer` (h, w, 4), colour times alpha and alpha; the face's coverage into `faces` (h, w).
+    """Light what `seen` shows into `layer` (h, w, 4), colour times alpha and alpha.
 
-    A pixel that shows one part of cloth or skin is lit once, at its middle; edges and heads are lit at each sub-pixel.
-    Without `lit` only alpha and the face's coverage are made.
+    The face's coverage goes into `faces` (h, w).
+
+    A pixel that shows one part of cloth or skin is lit once, at its middle; edges and heads are lit at each
+    sub-pixel. Without `lit` only alpha and the face's coverage are made.
     """
     reach = max(int(0.035 * parts[0, SCALE_A]), 2)
     layer[:] = 0.0

@@ -1,6 +1,7 @@
 """Textures of the synthetic scene: fractal noise and the photographed surfaces that ship with scikit-image.
 
-`grass.png` and `gravel.png` are CC0 photographs found by path inside the scikit-image wheel, which is not imported.
+`grass.png` and `gravel.png` are CC0 photographs found by path inside the scikit-image wheel, which is not
+imported.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
+Image = NDArray[Any]  # float32: pictures (H, W, 3) BGR 0–255, maps (H, W); OpenCV's stubs lose the dtype
 
 
 def wheel_file(package: str, *parts: str) -> Path:
@@ -50,7 +52,7 @@ def fractal_noise(rng: np.random.Generator, size: int, slope: float, stretch: fl
 def photo_texture(name: str) -> Image:
     """Return a (512, 512) float32 texture of zero mean and unit variance: "grass" or "gravel"."""
     path = wheel_file("skimage", "data", f"{name}.png")
-    photo = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32)
+    photo: Image = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.float32)
     flat = photo - cv2.GaussianBlur(photo, (0, 0), 60)
     return (flat - flat.mean()) / flat.std()
 

@@ -1,7 +1,8 @@
 """The camera of the synthetic scene and the sun above it.
 
 World axes in metres: x to the right, y up from the ground, z away from the camera, which stands at x = z = 0.
-The camera is a level pinhole with a shifted sensor (as a lens of the shift type gives), so that verticals stay vertical.
+The camera is a level pinhole with a shifted sensor (as a lens of the shift type gives), so that verticals
+stay vertical.
 """
 
 from __future__ import annotations

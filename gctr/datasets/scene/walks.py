@@ -1,19 +1,21 @@
 """Who walks where and when: paths over the plaza, stops, glances, and a schedule that keeps people apart.
 
-A path is given in what the camera sees: (across, face): across is -1 at the picture's left edge and 1 at its right, face
-the height in pixels that the walker's face has there, which fixes the depth.
+A path is given in what the camera sees: (across, face): across is -1 at the picture's left edge and 1 at its
+right, face the height in pixels that the walker's face has there in a frame of 360 rows, which fixes the
+depth.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gctr.datasets.scene.anatomy import STATURE
 from gctr.datasets.scene.shade import FACE_HALF_HEIGHT
-from gctr.datasets.scene.view import View
+from gctr.datasets.scene.view import FOCAL, View
 
 ACCELERATION = 1.6  # m/s²
 OUTSIDE = 1.45  # where walkers enter and leave, across
@@ -54,16 +56,16 @@ class Motion:
         return range(self.first, self.first + len(self.x))
 
 
-def depth_of(face_px: float, height: float, view: View) -> float:
-    """Return the depth in metres at which a face is `face_px` pixels high, for a person of `height` metres."""
-    return 2 * FACE_HALF_HEIGHT * height / STATURE * view.focal / face_px
+def depth_of(face: float, height: float) -> float:
+    """Return the depth in metres at which a face is `face` / 360 of the frame high, for a person of `height` metres."""
+    return 2 * FACE_HALF_HEIGHT * height / STATURE * FOCAL * 360 / face
 
 
 def _line(plan: Plan, height: float, view: View) -> tuple[NDArray, NDArray]:
-    """Return a smooth line through a plan's points, (N, 2) x, z every few centimetres, and the points' lengths along it."""
+    """Return a smooth line through a plan's points, (N, 3) x, z and way, and the points' places along it."""
     points = []
     for across, face in plan:
-        z = depth_of(face, height, view)
+        z = depth_of(face, height)
         points.append((across * view.half_width(z), z))
     p = np.array(points)
     padded = np.vstack([2 * p[0] - p[1], p, 2 * p[-1] - p[-2]])
@@ -184,22 +186,13 @@ def stroll(rng: np.random.Generator, faces: tuple[float, float], start: float) -
     )
 
 
-@dataclass
-class Taken:
-    """Who is where, for keeping apart: (T, 2) positions per walker, by frame."""
-
-    motions: list[Motion] = field(default_factory=list)
-
-    def nearest(self, motion: Motion) -> float:
-        """Return how near, in metres, `motion` comes to anyone."""
-        closest = 9.0
-        for other in self.motions:
-            low, high = max(motion.first, other.first), min(motion.frames.stop, other.frames.stop)
-            if low < high:
-                mine, theirs = (
-                    slice(low - motion.first, high - motion.first),
-                    slice(low - other.first, high - other.first),
-                )
-                gap = np.hypot(motion.x[mine] - other.x[theirs], motion.z[mine] - other.z[theirs])
-                closest = min(closest, float(gap.min()))
-        return closest
+def nearest(motion: Motion, others: Iterable[Motion]) -> float:
+    """Return how near, in metres, a motion comes to any of the others; 9 if they never meet in time."""
+    closest = 9.0
+    for other in others:
+        low, high = max(motion.first, other.first), min(motion.frames.stop, other.frames.stop)
+        if low < high:
+            mine, theirs = (slice(low - m.first, high - m.first) for m in (motion, other))
+            gap = np.hypot(motion.x[mine] - other.x[theirs], motion.z[mine] - other.z[theirs])
+            closest = min(closest, float(gap.min()))
+    return closest

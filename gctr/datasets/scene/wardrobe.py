@@ -14,7 +14,8 @@ from gctr.datasets.scene.faces import Person
 # BGR in full light. Muted, as people in the street wear them, with a few stronger tops.
 _TOPS = (
     (74, 62, 52), (58, 58, 62), (96, 82, 60), (44, 44, 48), (92, 104, 112), (150, 152, 154), (70, 84, 66),
-    (120, 92, 62), (66, 72, 132), (58, 60, 110), (100, 138, 160), (172, 176, 178), (140, 118, 86), (86, 66, 92), (72, 120, 150),
+    (120, 92, 62), (66, 72, 132), (58, 60, 110), (100, 138, 160), (172, 176, 178), (140, 118, 86), (86, 66, 92),
+    (72, 120, 150),
 )  # fmt: skip
 _BOTTOMS = (
     (84, 64, 48),
@@ -31,7 +32,9 @@ _PACKS = ((50, 48, 46), (52, 66, 98), (88, 76, 50), (60, 78, 64))
 
 _INDEX = {
     name: i
-    for i, name in enumerate(("skin", "face", "hair", "top", "bottom", "legs", "shoe", "collar", "pack"))
+    for i, name in enumerate(
+        ("skin", "face", "hair", "top", "bottom", "legs", "shoe", "collar", "pack", "pocket")
+    )
 }
 
 
@@ -70,7 +73,7 @@ def dress(rng: np.random.Generator, person: Person) -> Look:
     """Choose garments for `person`, whose photographs give skin and hair."""
     slim = person.slim if person.slim is not None else bool(rng.random() < 0.4)
     warm = rng.random() < 0.35
-    bottom = "skirt" if slim and rng.random() < 0.3 else "trousers"
+    bottom = "skirt" if person.slim and rng.random() < 0.5 else "trousers"
     look = {
         "slim": slim,
         "bottom": bottom,
@@ -87,7 +90,7 @@ def dress(rng: np.random.Generator, person: Person) -> Look:
     )
     stripe = np.clip(top * 0.7 + 40, 0, 235)
     opening = 1.60 if knit else float(rng.uniform(1.12, 1.38))  # height at which the lapels meet
-    skin, hair = person.skin, person.hair
+    pack, skin, hair = _pick(rng, _PACKS), person.skin, person.hair
     legs = skin if rng.random() < 0.5 else np.array([48.0, 46, 48])
     rows = {
         "skin": _row(skin, folds=0.02, gloss=6),
@@ -98,7 +101,8 @@ def dress(rng: np.random.Generator, person: Person) -> Look:
         "legs": _row(legs, folds=0.03),
         "shoe": _row(_pick(rng, _SHOES), gloss=22),
         "collar": _row(top * 0.92 if knit else shirt, folds=0.05),
-        "pack": _row(_pick(rng, _PACKS), folds=0.10, gloss=5),
+        "pack": _row(pack, folds=0.10, gloss=5),
+        "pocket": _row(pack * 0.8, folds=0.10, gloss=5),
     }
     materials = np.array([rows[name] for name in _INDEX], np.float32)
     return Look(parts_of(look), materials, person.hair_style, slim)
