@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gctr.cli import datasets, notebooks, pipeline
+from gctr.cli import datasets, masks, notebooks, pipeline
 from gctr.cli._console import OneSentence, console
 
 _HELP = """
@@ -60,4 +60,8 @@ def _main(
 for command in (pipeline.protect, pipeline.compose, pipeline.unmask, pipeline.info):
     app.command()(command)
 app.command(cls=notebooks.PairsOfWords)(notebooks.run)
+for command in (masks.mask, masks.grant):
+    app.command()(command)
+app.add_typer(masks.audit, name="audit")
+app.add_typer(masks.keys, name="keys")
 app.add_typer(datasets.app, name="datasets")

@@ -91,12 +91,23 @@ def unmask(
     camera: Annotated[str, typer.Option(help="The camera's name.")] = "cam-1",
     key: Annotated[Path | None, typer.Option(help="The unmask key; DIR/keys/unmask.key by default.")] = None,
     track: Annotated[int | None, typer.Option(help="This person alone.")] = None,
+    grant: Annotated[Path | None, typer.Option(help="A grant, instead of a key; see 'gctr grant'.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "not given",
 ) -> None:
-    """Write the composed video with the faces put back.
+    """Write the composed video with the faces put back; or a video that 'gctr mask --sealed' wrote.
 
     In an .mkv the faces' pixels equal the camera's byte for byte (FFV1, lossless); an .mp4 is smaller and lossy.
+    Every unmask goes into the audit log with its reason.
     """
-    _write_video(out, folder, camera, unmask=key or folder / "keys" / "unmask.key", track=track)
+    if folder.is_file():
+        from gctr.cli.masks import unmask_video
+
+        unmask_video(folder, out, key, grant, track, reason)
+        return
+    opens = grant or key or folder / "keys" / "unmask.key"
+    _write_video(
+        out, folder, camera, unmask=opens, private=key if grant else None, track=track, reason=reason
+    )
 
 
 def info(folder: Annotated[Path | None, typer.Argument(help="A folder of 'gctr protect'.")] = None) -> None:
@@ -106,7 +117,7 @@ def info(folder: Annotated[Path | None, typer.Argument(help="A folder of 'gctr p
     console.print(_describe_folder(folder) if folder else _two_columns(describe_machine()))
 
 
-def _known_mode(text: str) -> "Mode":
+def _known_mode(text: str) -> Mode:
     from gctr.parties.messages import Mode
 
     if text not in get_args(Mode):
@@ -127,16 +138,24 @@ def _tell_protected(folder: Path, result: Protected) -> None:
 
 
 def _write_video(
-    out: Path, folder: Path, camera: str, *, unmask: Path | None, track: int | None = None
+    out: Path,
+    folder: Path,
+    camera: str,
+    *,
+    unmask: Path | None,
+    private: Path | None = None,
+    track: int | None = None,
+    reason: str = "",
 ) -> None:
+    from gctr.cli.masks import user
     from gctr.parties.local import open_folder
     from gctr.vision.video import write_timed_video
 
-    cloud, surveillance = open_folder(folder, unmask)
+    cloud, surveillance = open_folder(folder, unmask, private)
     segments = cloud.segments(camera)
     if not segments:
         raise ValueError(f"{folder} holds no segment of camera {camera!r}; cameras there: {cloud.cameras()}")
-    shown = surveillance.watch(camera, unmask=unmask is not None, track_id=track)
+    shown = surveillance.watch(camera, unmask=unmask is not None, track_id=track, reason=reason, who=user())
     with frames_progress() as progress:
         total = sum(segment.n_frames for segment in segments)
         frames = progress.track(shown, total, description=f"writing {out.name}")

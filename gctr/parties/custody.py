@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gctr.parties.grants import Grant, is_grant, read_grant
+from gctr.parties.grants import is_grant, read_grant
 from gctr.parties.keyfile import Key, KeyFileError, new_key, read_key, read_or_make_key, write_key
 from gctr.parties.keys import KeyRing, Opener, PatchSealer
 from gctr.parties.ledger import NonceLedger
@@ -67,11 +67,6 @@ def read_opener(path: Path, private: Path | None = None) -> Opener:
     if key.purpose == "unmask" and _EPOCH_FILE.fullmatch(path.name):
         return KeyRing(_ring(path.parent))
     return KeyRing(key)
-
-
-def granted_track(opener: Opener) -> int | None:
-    """Return the object that a grant is for; None for keys, which open all."""
-    return opener.terms.track_id if isinstance(opener, Grant) else None
 
 
 def _ring(keys: Path) -> dict[int, Key]:

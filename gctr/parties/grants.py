@@ -73,6 +73,11 @@ class Grant:
         self.terms = terms
         self._keys, self._clock = keys, clock
 
+    @property
+    def track_id(self) -> int | None:
+        """The object that it is for."""
+        return self.terms.track_id
+
     def __repr__(self) -> str:
         return f"Grant({self.terms!r})"
 

@@ -43,7 +43,10 @@ class UnmaskError(ValueError):
 
 
 class Opener(Protocol):
-    """Whatever can give the key of a track: the unmask keys (`KeyRing`), or a grant for one track."""
+    """Whatever can give the key of a track: the unmask keys (`KeyRing`), or a grant for one track, its `track_id`."""
+
+    @property
+    def track_id(self) -> int | None: ...
 
     def track_key(self, header: Header, track_id: int, wrapped: bytes) -> bytes:
         """Return the track's 32-byte key in the header's epoch, or raise UnmaskError.
@@ -67,6 +70,8 @@ class KeyRing:
     keys : Key or mapping of int to Key
         One key for every epoch, or the key of each epoch: shared (``unmask``) or private (``unmask-private``) ones.
     """
+
+    track_id = None
 
     def __init__(self, keys: Key | Mapping[int, Key]) -> None:
         self._keys = keys

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gctr.parties.audit import AuditLog
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import Key
-from gctr.parties.keys import Opener, UnmaskError, open_patches
+from gctr.parties.keys import KeyRing, Opener, UnmaskError, open_patches
 from gctr.parties.messages import Composition, Header, Kind, MessageError, ObjectVideo, check_objects, decode
 from gctr.parties.store import SegmentInfo
 from gctr.vision.coding import decode_plate, decode_segment, decode_still
@@ -70,7 +70,7 @@ class Surveillance:
     ) -> None:
         self._cloud = cloud
         self._store_key = store_key
-        self._unmask_key = unmask_key
+        self._opener = KeyRing(unmask_key) if isinstance(unmask_key, Key) else unmask_key
         self._audit = audit
 
     def watch(
@@ -94,7 +94,7 @@ class Surveillance:
         unmask : bool
             Put faces back.
         track_id : int, optional
-            Unmask this object alone.
+            Unmask this object alone; with a grant, the granted one by default.
         reason, who : str
             For the audit log.
 
@@ -107,6 +107,8 @@ class Surveillance:
         AuditError
             If the unmask cannot be logged.
         """
+        if track_id is None and unmask and self._opener:
+            track_id = self._opener.track_id  # all that a grant is for
         if sequences is None:
             sequences = [segment.sequence for segment in self._cloud.segments(camera)]
         if unmask and self._audit and sequences:
@@ -151,12 +153,10 @@ class Surveillance:
     def _unmask(
         self, header: Header, composition: Composition, track_id: int | None
     ) -> dict[int, list[Patch]]:
-        if self._unmask_key is None:
+        if self._opener is None:
             raise UnmaskError("this surveillance system holds no unmask key: everything stays masked")
         objects = composition.objects
-        return open_patches(
-            self._unmask_key, header, objects.patches, track_id=track_id, wrapped=objects.wrapped
-        )
+        return open_patches(self._opener, header, objects.patches, track_id=track_id, wrapped=objects.wrapped)
 
     def _ask(
         self, kind: Kind, camera: str, message: bytes, sequence: int | None = None

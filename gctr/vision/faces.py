@@ -111,6 +111,21 @@ class YuNet:
         return boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
 
 
+class Scaled:
+    """A detector that sees every picture scaled: below 1 faster, above 1 with smaller faces found."""
+
+    def __init__(self, detector: FaceDetector, scale: float) -> None:
+        self._detector, self._scale = detector, scale
+
+    def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, 5) float32 boxes and scores; see `FaceDetector`."""
+        height, width = (max(1, round(side * self._scale)) for side in image.shape[:2])
+        small = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        found = self._detector.detect(small)
+        found[:, :4] *= np.array([image.shape[1] / width, image.shape[0] / height] * 2, np.float32)
+        return found
+
+
 def detect_safely(detector: FaceDetector, image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a detector's (N, 5) boxes and scores, checked.
 

@@ -130,13 +130,13 @@ def test_a_grant_unmasks_one_person_of_whole_footage(street, filled, cloud, stor
             ),
         )
         holder = Surveillance(cloud, store_key, read_opener(tmp_path / str(track)))
-        for shown in holder.watch("cam-1", unmask=True, track_id=track):
+        for shown in holder.watch("cam-1", unmask=True):
             for x0, y0, x1, y1 in shown.revealed:
                 owned[track] |= {(shown.number, x, y) for x in range(x0, x1) for y in range(y0, y1)}
                 true = street.frames[shown.number, y0:y1, x0:x1]
                 np.testing.assert_array_equal(shown.image[y0:y1, x0:x1], true)
         with pytest.raises(UnmaskError, match="is for object"):
-            list(holder.watch("cam-1", unmask=True))
+            list(holder.watch("cam-1", unmask=True, track_id=track + 1))
     assert all(owned.values())
     assert sum(map(len, owned.values())) == len(set().union(*owned.values()))  # no pixel is two persons'
 
