@@ -10,11 +10,12 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from gctr.parties.arrivals import Stamp
 from gctr.parties.limits import Gate
@@ -92,6 +93,27 @@ class Guard:
         return bytes(body)
 
 
+class SmallHeads:
+    """ASGI middleware that refuses requests whose headers and address are too long together (431).
+
+    The HTTP parser refuses what is too long while it is incomplete; this refuses what came at one stroke.
+    """
+
+    def __init__(self, app: Any, most: int) -> None:
+        self._app, self._most = app, most
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass the request on, or answer it here."""
+        if scope["type"] == "http":
+            size = len(scope["raw_path"]) + len(scope["query_string"])
+            if size + sum(len(name) + len(value) for name, value in scope["headers"]) > self._most:
+                answer = Response(b'{"error":"the head of the request is too long"}', 431)
+                answer.headers["content-type"] = "application/json"
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 def camera_name(request: Request) -> str:
     """Return the camera in the address, if it is a camera's name; 404 otherwise."""
     try:
@@ -141,7 +163,7 @@ def _announced(request: Request, most: int) -> int:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "messages come as they are: no content-encoding is taken")
     length = request.headers.get("content-length", "")
-    if not (length.isascii() and length.isdigit()):
+    if "transfer-encoding" in request.headers or not (length.isascii() and length.isdigit()):
         raise HTTPException(411, "say the length of the message (content-length)")
     if len(length) > 18 or int(length) > most:
         raise HTTPException(413, f"at most {most} bytes are taken: send shorter segments")

@@ -236,11 +236,14 @@ def make_app(
     limits : Limits, optional
     metrics : Metrics, optional
     """
-    metrics = metrics or Metrics()
-    service = Service(cloud, parties, Gate(limits or Limits()), metrics)
+    metrics, limits = metrics or Metrics(), limits or Limits()
+    service = Service(cloud, parties, Gate(limits), metrics)
     handlers: dict[Any, Any] = {kind: _answer(status) for kind, status in _STATUS}
     handlers |= {HTTPException: _http_error, Exception: _broken}
-    middleware = [Middleware(Measured, metrics=metrics)]
+    middleware = [
+        Middleware(Measured, metrics=metrics),
+        Middleware(guard.SmallHeads, most=limits.headers),
+    ]
     return Starlette(routes=service.routes(), exception_handlers=handlers, middleware=middleware)
 
 
