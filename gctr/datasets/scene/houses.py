@@ -74,13 +74,12 @@ def _glass(rng: np.random.Generator, flat: Image, x0: float, y0: float, x1: floa
     x = np.linspace(0, 1, width, dtype=np.float32)[None, :]
     inside = np.full((height, width, 3), GLASS, np.float32) * (0.55 + 0.45 * y[..., None])
     for shelf in (0.52, 0.74, 0.93):  # goods on shelves and lamps, out of focus
+        base = int(shelf * height)
         for u in np.arange(rng.uniform(0, 20), width, 26):
             w, h = int(rng.integers(7, 12)), int(rng.integers(10, 40))
-            colour = (64 + 56 * rng.random()) * (1 + 0.08 * rng.standard_normal(3)) * (0.9, 1.0, 1.1)
-            cv2.rectangle(
-                inside, (int(u) - w, int(shelf * height) - h), (int(u) + w, int(shelf * height)), colour, -1
-            )
-        cv2.line(inside, (0, int(shelf * height) + 3), (width, int(shelf * height) + 3), (40, 40, 40), 5)
+            b, g, r = (64 + 56 * rng.random()) * (1 + 0.08 * rng.standard_normal(3)) * (0.9, 1.0, 1.1)
+            cv2.rectangle(inside, (int(u) - w, base - h), (int(u) + w, base), (b, g, r), -1)
+        cv2.line(inside, (0, base + 3), (width, base + 3), (40, 40, 40), 5)
     for u in rng.uniform(0.1, 0.9, 2):
         cv2.circle(inside, (int(u * width), int(0.16 * height)), 8, (170, 220, 245), -1)
     inside = cv2.GaussianBlur(inside, (0, 0), 4)

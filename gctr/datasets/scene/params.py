@@ -50,8 +50,8 @@ class SceneParams:
         small, large = self.face_px
         rules = (
             (
-                160 <= width <= 3840 and 90 <= height <= 2160,
-                f"resolution_wh {self.resolution_wh}: 160x90 to 3840x2160",
+                160 <= width <= 3840 and 90 <= height <= 2160 and width % 2 == height % 2 == 0,
+                f"resolution_wh {self.resolution_wh}: 160x90 to 3840x2160, even",
             ),
             (self.n_frames >= 1, f"n_frames {self.n_frames}: at least 1"),
             (0 < self.fps <= 240, f"fps {self.fps}: above 0, at most 240"),

@@ -107,24 +107,34 @@ def _jpeg(frames: Iterable[Frame], quality: int) -> Iterator[Frame]:
 
 
 def _h264(frames: Iterable[Frame], crf: int, fps: float) -> Iterator[Frame]:
-    """Pass frames through libx264 without delay, one thread, so that the bytes depend on the frames alone."""
-    encoder: av.VideoCodecContext | None = None
-    decoder = av.CodecContext.create("h264", "r")
+    """Pass frames of even size through libx264 without delay, in one thread: the bytes depend on the frames alone."""
+    encoder, decoder = None, av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
     for frame in frames:
-        height, width = frame.shape[:2]
-        if encoder is None:
-            encoder = av.CodecContext.create("libx264", "w")
-            encoder.width, encoder.height, encoder.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
-            encoder.time_base = Fraction(1, 1000)
-            encoder.options = {
-                "preset": "veryfast",
-                "tune": "zerolatency",
-                "crf": str(crf),
-                "threads": "1",
-                "g": "50",
-            }
+        encoder = encoder or _encoder(frame.shape[1], frame.shape[0], crf, fps)
         picture = av.VideoFrame.from_ndarray(frame, "bgr24").reformat(format="yuv420p")
         for packet in encoder.encode(picture):
-            for out in decoder.decode(packet):
-                yield out.to_ndarray(format="bgr24")
+            yield from _decode(decoder, packet)
+    if encoder is not None:
+        for packet in encoder.encode(None):
+            yield from _decode(decoder, packet)
+        yield from _decode(decoder, None)
+
+
+def _encoder(width: int, height: int, crf: int, fps: float) -> av.VideoCodecContext:
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base = 1 / Fraction(fps).limit_denominator(1001)
+    encoder.options = {
+        "preset": "veryfast",
+        "tune": "zerolatency",
+        "crf": str(crf),
+        "threads": "1",
+        "g": "50",
+    }
+    return encoder
+
+
+def _decode(decoder: av.VideoCodecContext, packet: av.Packet | None) -> Iterator[Frame]:
+    for picture in decoder.decode(packet):
+        yield np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
