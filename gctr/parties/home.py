@@ -73,7 +73,7 @@ def open_cloud(folder: Path, stages: Stages | None = None) -> Cloud:
         settings = msgspec.json.decode((folder / "settings.json").read_bytes(), type=CloudSettings)
     except FileNotFoundError:
         raise StoreError(f"{folder} holds no cloud: make one with 'gctr cloud init'") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder / 'settings.json'} is damaged ({error}): restore it") from None
     key = read_key(folder / "store.key", "store")
     more = {"stages": stages} if stages else {}

@@ -129,7 +129,7 @@ def _put(summary: str, place: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     text, number, count = {"type": "string"}, {"type": "number"}, {"type": "integer", "minimum": 0}
-    pair = {"type": "array", "prefixItems": [count, count], "minItems": 2, "maxItems": 2}
+    pair = {"type": "array", "items": count, "minItems": 2, "maxItems": 2}
     pairs, names = {"type": "array", "items": pair}, {"type": "array", "items": _CAMERA}
     order = {"type": "string", "enum": ["next", "late", "gap", "duplicate"]}
     counts = dict.fromkeys(["sequence", "first_frame", "n_frames", "background_version", "size"], count)

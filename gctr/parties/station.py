@@ -86,7 +86,10 @@ class Station:
     def _begin(self, name: str, sha256: str | None, live: bool) -> Position:
         path = self._home / "run.json"
         if path.is_file() and not live:
-            earlier = msgspec.json.decode(path.read_bytes(), type=_Run)
+            try:
+                earlier = msgspec.json.decode(path.read_bytes(), type=_Run)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise FolderError(f"{path} is damaged: remove it to go on with new numbers") from None
             if (earlier.source, earlier.sha256) == (name, sha256):
                 return earlier.begin
         begin = self._spool.position

@@ -84,7 +84,7 @@ class Parties:
         if self._seen != (status.st_mtime_ns, status.st_ino):
             try:
                 parties = msgspec.json.decode(self._path.read_bytes(), type=list[Party])
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise StoreError(f"{self._path} is damaged ({error}): restore it from a copy") from None
             self._by_digest = {party.digest: party for party in parties}
             self._seen = (status.st_mtime_ns, status.st_ino)
