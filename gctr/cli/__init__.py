@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gctr.cli import datasets, masks, notebooks, pipeline
+from gctr.cli import camera, cloud, datasets, masks, notebooks, pipeline, surveillance
 from gctr.cli._console import OneSentence, console
 
 _HELP = """
@@ -20,6 +20,12 @@ back with a key that the cloud never has:
     gctr protect VIDEO -o DIR      mask, code, encrypt and store a video
     gctr compose DIR -o out.mp4    the picture as the cloud composes it
     gctr unmask DIR -o out.mkv     the same with faces, byte for byte
+
+The same over a network, each party a process of its own:
+
+    gctr cloud init HERE          keys, certificate, tokens; then: gctr cloud serve HERE/cloud
+    gctr camera run SOURCE --home HERE/camera
+    gctr surveillance list --home HERE/surveillance
 
 Footage and measurements:
 
@@ -65,3 +71,5 @@ for command in (masks.mask, masks.grant):
 app.add_typer(masks.audit, name="audit")
 app.add_typer(masks.keys, name="keys")
 app.add_typer(datasets.app, name="datasets")
+for name, party in (("cloud", cloud), ("camera", camera), ("surveillance", surveillance)):
+    app.add_typer(party.app, name=name)
