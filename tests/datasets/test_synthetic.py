@@ -358,6 +358,7 @@ def test_the_place_is_the_same_at_other_sizes() -> None:
         ("default", {"compression": "jpeg:0"}, "compression"),
         ("default", {"faces": "celebrities"}, '"orl" or a list'),
         ("default", {"faces": []}, "the list is empty"),
+        ("default", {"faces": [("a", np.zeros((9, 9, 4), np.uint8))]}, r"face of 'a'.*not \(9, 9, 4\) uint8"),
     ],
 )
 def test_what_does_not_exist_gives_one_clear_error(scene: str, options: dict, message: str) -> None:

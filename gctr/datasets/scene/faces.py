@@ -81,6 +81,11 @@ def _cheeks(texture: NDArray) -> NDArray:
     return np.median(np.concatenate([p.reshape(-1, *texture.shape[2:]) for p in patches]), axis=0)
 
 
+def _tuft(texture: NDArray) -> float:
+    """Return the brightness of the hair: the darkest of three places above the forehead."""
+    return min(float(_patch(texture, x, 0.092, 0.011).mean()) for x in (-0.035, 0.0, 0.035))
+
+
 def _tint(grey: NDArray[np.float32], cheek: float, skin: NDArray) -> NDArray[np.float32]:
     """Colour a grey face: `skin` where the grey is that of the cheeks; shadows turn red, lights pale."""
     ratio = np.clip(grey / max(cheek, 1.0), 0.02, 1.7)[..., None]
@@ -105,16 +110,10 @@ def make_person(
         bright = float(np.clip((np.median(cheeks) - 55) / 110, 0, 1))
         skin = np.array([66, 88, 126]) * (1 - bright) + np.array([150, 174, 214]) * bright
         coloured = [_tint(t, c, skin) for t, c in zip(textures, cheeks, strict=True)]
-        tuft = np.median(
-            [
-                float(np.median(_patch(t, 0.0, 0.088, 0.012))) / c
-                for t, c in zip(textures, cheeks, strict=True)
-            ]
-        )
     else:
         coloured = textures
         skin = np.median([_cheeks(t) for t in textures], axis=0).astype(float)
-        tuft = float(np.median([_patch(t, 0.0, 0.088, 0.012).mean() / _cheeks(t).mean() for t in textures]))
+    tuft = float(np.median([_tuft(t) / _cheeks(t).mean() for t in textures]))
     dark = float(np.clip((tuft - 0.2) / 0.6, 0, 1))
     hair = np.array([30, 34, 40]) * (1 - dark) + np.array([84, 112, 138]) * dark
     style = LONG_HAIR.get(identity, float(rng.choice([0.0, -0.3, 0.15])))
@@ -159,7 +158,17 @@ class GivenFaces:
     def __init__(self, faces: Sequence[tuple[str, NDArray[np.uint8]]]) -> None:
         self._images: dict[str, list[NDArray[np.uint8]]] = {}
         for identity, image in faces:
-            self._images.setdefault(str(identity), []).append(image)
+            known = self._images.setdefault(str(identity), [])
+            if (
+                image.dtype != np.uint8
+                or image.shape[2:] not in ((), (3,))
+                or (known and known[0].ndim != image.ndim)
+            ):
+                raise DatasetError(
+                    f"face of {identity!r}: (H, W) grey or (H, W, 3) BGR uint8, alike for one person, "
+                    f"not {image.shape} {image.dtype}"
+                )
+            known.append(image)
 
     def order(self, rng: np.random.Generator) -> list[str]:
         """Return all identities, shuffled."""

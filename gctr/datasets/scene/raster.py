@@ -109,7 +109,7 @@ def is_hair(azimuth: float, level: float, style: float, jitter: float) -> bool:
     side = 0.46 - 0.7 * max(style, 0.0)
     back = 0.10 - 0.6 * max(style, 0.0)
     line = front + (side - front) * ramp(0.70, 1.25, azimuth) + (back - side) * ramp(1.6, 2.2, azimuth)
-    return level > line + 0.035 * jitter
+    return level > line + 0.022 * jitter
 
 
 @jit
