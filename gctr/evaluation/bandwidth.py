@@ -56,6 +56,11 @@ def measure_full(material: Material, form: str, quality: int) -> dict[str, objec
     return _row(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
 
 
+def baseline_of(form: str) -> str:
+    """Return the full-frame form that the ROI form `form` is compared with."""
+    return form.partition(",")[0]
+
+
 def measure_roi(
     material: Material, form: str, quality: int, *, segment: int | None = None
 ) -> dict[str, object]:
@@ -64,7 +69,7 @@ def measure_roi(
 
     A segment is as long as the baseline's key distance unless said otherwise.
     """
-    preset, length = ROI[form], segment or FULL[form].gop
+    preset, length = ROI[form], segment or FULL[baseline_of(form)].gop
     pictures, masks = [r.picture for r in material.roi], [r.mask for r in material.roi]
     video = encode_shared(material.plate, pictures, masks, preset, quality, segment=length)
     shown = decode_shared(video, preset.codec)
@@ -188,27 +193,53 @@ def sweep(
     return pd.DataFrame(rows)
 
 
-def ratios(
-    table: pd.DataFrame, *, at: float = 36.0, kind: str = "ROI", baseline: str = "full"
-) -> pd.DataFrame:
-    """Compare each form's ROI with its full frame at `at` dB inside objects, all bytes counted.
+def measure_occupancy(material: Material, quality: int, *, form: str = "live H.264") -> pd.DataFrame:
+    """Code with a live form, in which each packet is a frame's; return `occupancy` (share of the frame that
+    is sent), `roi` and `full` (bytes of video) of every frame; the full frame's key frames are spread over
+    their GOP.
+    """
+    pictures, masks = [r.picture for r in material.roi], [r.mask for r in material.roi]
+    preset = FULL[form]
+    video = encode_shared(material.plate, pictures, masks, ROI[form], quality, segment=preset.gop)
+    full = np.array([len(packet) for packet in encode(material.source, preset, quality)], float)
+    keys = np.arange(len(full)) % preset.gop == 0
+    extra = (full[keys] - np.median(full[~keys])).sum() / len(full)
+    full[keys] = np.median(full[~keys])
+    sizes = [len(packet) for part in video.segments for packet in part]
+    return pd.DataFrame({"occupancy": [m.mean() for m in masks], "roi": sizes, "full": full + extra})
+
+
+def ratios(table: pd.DataFrame, *, at: float = 36.0, against: str | None = None) -> pd.DataFrame:
+    """Compare forms that send objects with full frames at `at` dB inside objects, all bytes counted.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `sweep`.
+    at : float
+        Quality in dB.
+    against : str, optional
+        The full-frame form; default is the form of the same encoder, MJPEG for stills.
 
     Returns
     -------
     DataFrame
-        noise, form, roi and full (bytes a frame), ratio, bd_rate (fraction, negative where the ROI saves).
+        noise, kind, form, against, sent and full (bytes a frame), ratio, bd_rate (fraction, negative is a
+        saving); nan where a curve does not reach `at`.
     """
     rows = []
-    for (noise, form), part in table.groupby(["noise", "form"], sort=False):
-        a, b = part[part["kind"] == kind], part[part["kind"] == baseline]
-        if len(a) < 2 or len(b) < 2:
+    for (noise, kind, form), part in table[table["kind"] != "full"].groupby(
+        ["noise", "kind", "form"], sort=False
+    ):
+        name = against or (baseline_of(str(form)) if kind == "ROI" else "MJPEG")
+        full = table[(table["kind"] == "full") & (table["form"] == name) & (table["noise"] == noise)]
+        if min(len(part), len(full)) < 2:
             continue
-        rate, quality, rate_ref, quality_ref = (
-            t[column].to_numpy(float) for t in (a, b) for column in ("bytes_per_frame", "psnr_object")
-        )
-        roi, full = rate_at(rate, quality, at), rate_at(rate_ref, quality_ref, at)
+        rate, quality = part["bytes_per_frame"].to_numpy(float), part["psnr_object"].to_numpy(float)
+        rate_ref, quality_ref = full["bytes_per_frame"].to_numpy(float), full["psnr_object"].to_numpy(float)
+        sent, whole = rate_at(rate, quality, at), rate_at(rate_ref, quality_ref, at)
         delta = bd_rate(rate, quality, rate_ref, quality_ref)
-        rows.append(
-            {"noise": noise, "form": form, "roi": roi, "full": full, "ratio": roi / full, "bd_rate": delta}
-        )
-    return pd.DataFrame(rows)
+        rows.append((noise, kind, form, name, sent, whole, sent / whole, delta))
+    return pd.DataFrame(
+        rows, columns=["noise", "kind", "form", "against", "sent", "full", "ratio", "bd_rate"]
+    )

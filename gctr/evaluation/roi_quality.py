@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from gctr.datasets import Clip
 from gctr.vision.background import BackgroundModel
-from gctr.vision.roi import cells_to_mask, count_cells
-from gctr.vision.running import CELL, RunningBackground, clean_cells
+from gctr.vision.roi import cells_to_mask, clean_cells, count_cells
+from gctr.vision.running import CELL, RunningBackground
 
 MISSED = 0.3  # an object of whose box less is covered counts as missed
 

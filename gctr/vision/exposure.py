@@ -2,17 +2,23 @@
 
 Trimmed least squares: start from the median difference, fit, cast out what is too far off, fit again.
 
+Shadow is told from object by colour and texture (Prati et al., PAMI 2003, compare such tests): it darkens all
+channels alike and smoothly.
+
 Limits: one gain and one offset a frame. A camera's tone curve is not quite a line, and a shadow over half the
 picture is no exposure change at all.
 """
 
 from typing import NamedTuple
 
+import cv2
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 ENOUGH = 64  # samples for a fit
+DARKEST, LIGHTEST = 0.4, 0.97  # what of the light a shadow leaves
+TINT, ROUGH = 0.06, 0.06  # most that channels, and neighbours, may differ in it
 
 
 class Exposure(NamedTuple):
@@ -61,3 +67,26 @@ def _fit_kernel(seen, truth, limits):  # pragma: no cover
         slope = (sxy - sx * sy / n) / spread
         shift = (sy - slope * sx) / n
     return slope, shift
+
+
+def find_shadow(
+    frame: NDArray[np.uint8], plate: NDArray[np.uint8], exposure: Exposure | None = None
+) -> NDArray[np.bool_]:
+    """Return where `frame` is `plate` in shadow, (H, W) bool: darker, by the same factor in all channels and
+    around.
+
+    Parameters
+    ----------
+    frame, plate : (H, W, 3) uint8
+        BGR.
+    exposure : Exposure, optional
+        What brings the frame into the plate's light.
+    """
+    gain, offset = exposure or (1.0, 0.0)
+    lit = frame * np.float32(gain) + np.float32(offset)
+    left = (lit + 1) / (plate.astype(np.float32) + 1)
+    mean = left.mean(axis=2)
+    tint = np.abs(left - mean[..., None]).max(axis=2)
+    local = cv2.blur(mean, (5, 5))
+    variance = cv2.blur(mean * mean, (5, 5)) - local * local
+    return (mean > DARKEST) & (mean < LIGHTEST) & (tint < TINT) & (variance < ROUGH**2)

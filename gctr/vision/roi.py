@@ -69,7 +69,10 @@ def count_cells(foreground: NDArray[np.bool_], block: int) -> NDArray[np.int32]:
 
 def cells_to_mask(cells: NDArray[np.bool_], block: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the (H, W) bool mask whose `block` x `block` cells are set where `cells` is."""
-    return cells.repeat(block, axis=0).repeat(block, axis=1)[: shape[0], : shape[1]]
+    rows, columns = cells.shape
+    size = (columns * block, rows * block)
+    grown = cv2.resize(cells.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(grown[: shape[0], : shape[1]]).view(bool)
 
 
 def _components(cells: NDArray[np.bool_], counts: NDArray[np.int32], min_area: int) -> NDArray[np.int32]:
@@ -95,3 +98,17 @@ def join_boxes(boxes: NDArray[np.int32]) -> NDArray[np.int32]:
         group = np.array([box, *touching])
         pending.append((*group[:, :2].min(axis=0).tolist(), *group[:, 2:].max(axis=0).tolist()))
     return np.array(done, dtype=np.int32).reshape(-1, 4)
+
+
+def clean_cells(
+    counts: NDArray[np.int32], weak: int, strong: int, min_cells: int, margin: int
+) -> NDArray[np.bool_]:
+    """Judge counts of foreground pixels per cell: hysteresis, connected components, growth by `margin` cells.
+
+    A component stays where at least `min_cells` cells have `weak` pixels or more, and one of them `strong`.
+    """
+    n, labels = cv2.connectedComponents((counts >= weak).astype(np.uint8), ltype=cv2.CV_32S)
+    keep = np.bincount(labels[counts >= weak], minlength=n) >= min_cells
+    keep &= np.bincount(labels[counts >= strong], minlength=n) > 0
+    cells = keep.view(np.uint8)[labels]
+    return np.asarray(cv2.dilate(cells, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))).view(bool)

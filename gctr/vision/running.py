@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.vision.background import boxes_to_mask
-from gctr.vision.exposure import Exposure, fit_exposure
+from gctr.vision.exposure import Exposure, find_shadow, fit_exposure
+from gctr.vision.roi import clean_cells
 
 CELL = 8
 STRIPES = 64  # the colour plate is refreshed a 64th part a frame
@@ -111,6 +112,8 @@ class RunningBackground:
         Cells added around an object.
     exposure : bool
         Fit gain and offset of every frame.
+    shadows : bool
+        Leave shadows out of the pixels; cells keep them, since a shadow that is not sent looks wrong.
 
     Attributes
     ----------
@@ -132,12 +135,13 @@ class RunningBackground:
         min_cells: int = 4,
         margin: int = 1,
         exposure: bool = True,
+        shadows: bool = True,
     ) -> None:
         if not 0 <= spread <= 3:
             raise ValueError(f"spread is a power of two from 0 to 3, not {spread}: more overflows 16 bits")
         self._floor, self._spread, self._tight = np.int16(floor * ONE), spread, np.int16(tight * ONE)
         self._judge = (weak, strong, min_cells, margin)
-        self._fits = exposure
+        self._fits, self._shadows = exposure, shadows
         self._n = 0
         self._colour = np.zeros((0, 0, 3), dtype=np.int16)
         self.exposure = Exposure(1.0, 0.0)
@@ -156,7 +160,7 @@ class RunningBackground:
     def apply(self, frame: NDArray[np.uint8], held: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
         """See `BackgroundModel.apply`. Raises ValueError when the size differs from the plate's."""
         luma, black, white = self._update(frame, held)
-        return self._pixels(luma, black, white)
+        return self._pixels(frame, luma, black, white)
 
     def find_cells(
         self, frame: NDArray[np.uint8], held: NDArray[np.int32] | None = None
@@ -178,13 +182,25 @@ class RunningBackground:
         luma, table = self._expose(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), dtype=np.uint8))
         black, white = np.int16(int(table[0]) * ONE), np.int16(int(table[255]) * ONE)
         learn = self._learns(held)
-        _update_kernel(
-            luma, self._mean, self._deviation, learn, black, white, self._floor, self._spread, self._counts
-        )
+        self._learn(luma, learn, black, white)
         self.cells = clean_cells(self._counts, *self._judge)
         self._refresh(frame, table, learn & ~self.cells)
         self._n += 1
         return luma, black, white
+
+    def learn(self, luma: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Do the model's one pass alone, on (H, W) uint8 luma in the plate's light; return the counts per
+        cell.
+        """
+        self._learn(luma, self._learns(None), np.int16(0), np.int16(255 * ONE))
+        return self._counts
+
+    def _learn(
+        self, luma: NDArray[np.uint8], learn: NDArray[np.bool_], black: np.int16, white: np.int16
+    ) -> None:
+        _update_kernel(
+            luma, self._mean, self._deviation, learn, black, white, self._floor, self._spread, self._counts
+        )
 
     def plate(self) -> NDArray[np.uint8]:
         """See `BackgroundModel.plate`. Raises RuntimeError before the first frame."""
@@ -230,26 +246,18 @@ class RunningBackground:
         top, bottom = stripe * height // STRIPES, (stripe + 1) * height // STRIPES
         _colour_kernel(frame, table, learn, self._colour, top, bottom)
 
-    def _pixels(self, luma: NDArray[np.uint8], black: np.int16, white: np.int16) -> NDArray[np.bool_]:
-        """The tight mask inside the ROI: far from the mean, specks removed, small holes closed."""
+    def _pixels(
+        self, frame: NDArray[np.uint8], luma: NDArray[np.uint8], black: np.int16, white: np.int16
+    ) -> NDArray[np.bool_]:
+        """The tight mask inside the ROI: far from the mean, no shadow, specks removed, small holes closed."""
         foreground = np.zeros(luma.shape, dtype=np.uint8)
         _far_kernel(luma, self._mean, self.cells, black, white, self._tight, foreground)
         _, _, stats, _ = cv2.connectedComponentsWithStats(self.cells.view(np.uint8), ltype=cv2.CV_16U)
         for x, y, w, h in (stats[1:, :4] * CELL).tolist():
-            box = foreground[y : y + h, x : x + w]
-            box[:] = cv2.morphologyEx(cv2.medianBlur(box, 3), cv2.MORPH_CLOSE, CLOSING)
+            at = np.s_[y : y + h, x : x + w]
+            tight = foreground[at].copy()
+            if self._shadows:
+                plate = ((self._colour[at] + ONE // 2) >> 7).astype(np.uint8)
+                tight[find_shadow(frame[at], plate, self.exposure)] = 0
+            foreground[at] = cv2.morphologyEx(cv2.medianBlur(tight, 5), cv2.MORPH_CLOSE, CLOSING)
         return foreground.view(bool)
-
-
-def clean_cells(
-    counts: NDArray[np.int32], weak: int, strong: int, min_cells: int, margin: int
-) -> NDArray[np.bool_]:
-    """Judge counts of foreground pixels per cell: hysteresis, connected components, growth by `margin` cells.
-
-    A component stays where at least `min_cells` cells have `weak` pixels or more, and one of them `strong`.
-    """
-    n, labels = cv2.connectedComponents((counts >= weak).astype(np.uint8), ltype=cv2.CV_32S)
-    keep = np.bincount(labels[counts >= weak], minlength=n) >= min_cells
-    keep &= np.bincount(labels[counts >= strong], minlength=n) > 0
-    cells = keep.view(np.uint8)[labels]
-    return np.asarray(cv2.dilate(cells, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))).view(bool)

@@ -18,7 +18,7 @@ def update(luma, mean, deviation, learn, black, white, floor, spread, counts):
 
 
 def clean(counts, weak, strong, min_cells, margin):
-    """Do what `gctr.vision.running.clean_cells` does, by flood fill."""
+    """Do what `gctr.vision.roi.clean_cells` does, by flood fill."""
     rows, columns = counts.shape
     todo = {(int(y), int(x)) for y, x in np.argwhere(counts >= weak)}
     cells = np.zeros(counts.shape, dtype=bool)

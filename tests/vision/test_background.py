@@ -15,7 +15,8 @@ from gctr.vision.background import (
     register_plate,
 )
 from gctr.vision.exposure import fit_exposure
-from gctr.vision.running import RunningBackground, clean_cells
+from gctr.vision.roi import clean_cells
+from gctr.vision.running import RunningBackground
 from tests.vision import reference_background as reference
 
 MODELS = [Mog2Background, KnnBackground, RunningBackground]
@@ -192,3 +193,17 @@ def test_errors_say_what_to_do(scene):
     for model in MODELS:
         with pytest.raises(RuntimeError, match="no frame"):
             model().plate()
+
+
+def test_a_shadow_is_no_object_but_a_dark_object_is(scene):
+    background = RunningBackground(scene)
+    background.apply(scene)
+    shadow = scene.copy()
+    shadow[30:70, 20:60] = (shadow[30:70, 20:60] * 0.7).round()
+    shadow[30:70, 80:110] = (60, 20, 20)
+    foreground = background.apply(shadow)
+    assert foreground[34:66, 24:56].mean() < 0.05
+    assert foreground[34:66, 84:106].mean() > 0.9
+    assert background.cells[5:8, 3:7].all()
+    kept = RunningBackground(scene, shadows=False).apply(shadow)
+    assert kept[34:66, 24:56].mean() > 0.9
