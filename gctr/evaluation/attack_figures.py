@@ -1,26 +1,28 @@
-"""Figures of the cryptanalysis: what an attacker sees, in pictures and curves. Each function returns its figure."""
+"""Figures of the cryptanalysis: what an attacker sees, in pictures and curves. Each function returns its figure.
 
-from collections.abc import Mapping, Sequence
+Colours are those of the style in force, by their number in its cycle. Photographs are drawn by a function that the
+caller hands in, such as `gctr.experiments.show_photo`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gctr.evaluation.attacks.views import Frame, Octets
-from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_photo
 
-_MODE_COLOURS = {
-    "gctr": COLOURS["vermillion"],
-    "ctr": COLOURS["blue"],
-    "bucket_ctr": COLOURS["green"],
-    "bucket_gcm": COLOURS["purple"],
-    "weak": COLOURS["black"],
-}
+_MODE_COLOURS = {"gctr": "C1", "ctr": "C0", "bucket_ctr": "C2", "bucket_gcm": "C3", "weak": "black"}
+_COLUMN, _PAGE = 3.5, 7.16  # widths of a two-column paper, inches
+DrawPhoto = Callable[[Axes, Octets, str], None]
 
 
-def show_views(views: Mapping[str, Octets], frame: Frame, *, columns: int = 3, crop: bool = True) -> Figure:
+def show_views(
+    views: Mapping[str, Octets], frame: Frame, photo: DrawPhoto, *, columns: int = 3, crop: bool = True
+) -> Figure:
     """Show what different parties see of one frame, side by side, cut to where the objects are.
 
     Parameters
@@ -29,18 +31,20 @@ def show_views(views: Mapping[str, Octets], frame: Frame, *, columns: int = 3, c
         By title.
     frame : Frame
         Whose region the cut follows.
+    photo : callable
+        Draws (H, W, 3) uint8 BGR into Axes under a title.
     columns : int
     crop : bool
         False shows the whole picture.
     """
     x0, y0, x1, y1 = _window(frame) if crop else (0, 0, *frame.image.shape[1::-1])
     rows = -(-len(views) // columns)
-    height = PAGE / columns * (y1 - y0) / (x1 - x0) * rows + 0.22 * rows
-    figure, axes = plt.subplots(rows, columns, figsize=(PAGE, height))
+    height = _PAGE / columns * (y1 - y0) / (x1 - x0) * rows + 0.22 * rows
+    figure, axes = plt.subplots(rows, columns, figsize=(_PAGE, height))
     for ax in np.ravel(axes)[len(views) :]:
         ax.set_axis_off()
     for ax, (title, image) in zip(np.ravel(axes), views.items(), strict=False):
-        show_photo(ax, np.ascontiguousarray(image[y0:y1, x0:x1]), title)
+        photo(ax, np.ascontiguousarray(image[y0:y1, x0:x1]), title)
     return figure
 
 
@@ -60,30 +64,28 @@ def plot_coincidences(table: pd.DataFrame) -> Figure:
         [f"{lag // 16}" for lag in sorted(table["lag_bytes"].unique())],
     )
     ax.minorticks_off()
-    ax.set_yticks([0.4, 1, 2, 5], ["0.4 = 1/256", "1", "2", "5"])
-    ax.legend()
+    ax.set_yticks([100 / 256, 1, 2, 5], ["1/256", "1", "2", "5"])
+    ax.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0.62))
     return figure
 
 
 def plot_tradeoff(table: pd.DataFrame) -> Figure:
     """Plot leakage and speed against the mean bucket size; columns of `measure_leakage` and `measure_speed`."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.5))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(_PAGE, 2.5))
     x = table["blocks_a_bucket"]
     left.plot(
         x,
         100 * table["exact"],
         "o-",
-        color=COLOURS["vermillion"],
+        color="C1",
         label="foreground pixels exactly recovered",
     )
-    left.plot(
-        x, 100 * table["coincidence"], "s--", color=COLOURS["blue"], label="equal bytes one block apart"
-    )
+    left.plot(x, 100 * table["coincidence"], "s--", color="C0", label="equal bytes one block apart")
     left.set(xscale="log", xlabel="blocks that share a vector (mean)", ylabel="leak (%)", ylim=(-3, 103))
     left.legend(loc="upper left")
     _ticks(left, x)
     right.axhline(1, color="grey", ls="--", lw=0.8)
-    right.scatter(table["speed_over_ctr"], 100 * table["exact"], color=COLOURS["vermillion"], zorder=3)
+    right.scatter(table["speed_over_ctr"], 100 * table["exact"], color="C1", zorder=3)
     for _, row in table.iterrows():
         at = (row["speed_over_ctr"], 100 * row["exact"])
         right.annotate(f" {row['blocks_a_bucket']:g}", at, fontsize=7, va="bottom")
@@ -103,13 +105,13 @@ def plot_boundaries(
 ) -> Figure:
     """Mark where buckets begin in the first groups of 100 blocks: the truth, and what each attacker found."""
     rows = {"truth": true, **found}
-    figure, ax = plt.subplots(figsize=(PAGE, 0.6 + 0.28 * len(rows)))
+    figure, ax = plt.subplots(figsize=(_PAGE, 0.6 + 0.28 * len(rows)))
     end = groups * 100
     for y, starts in enumerate(rows.values()):
         blocks = np.unique(starts // 16)
         blocks = blocks[(blocks < end) & (blocks % 100 > 0)]
         right = np.isin(blocks, true // 16)
-        for colour, part in ((COLOURS["black"], right), (COLOURS["orange"], ~right)):
+        for colour, part in (("black", right), ("C4", ~right)):
             ax.vlines(blocks[part], y - 0.38, y + 0.38, color=colour, lw=1.3)
     ax.vlines(np.arange(0, end + 1, 100), -0.5, len(rows) - 0.5, color="#bbbbbb", lw=0.6)
     ax.set(yticks=range(len(rows)), yticklabels=list(rows), xlim=(0, end), ylim=(len(rows) - 0.5, -0.5))
@@ -121,33 +123,35 @@ def plot_boundaries(
 def plot_traffic(times: NDArray[np.float64], sizes: Sequence[NDArray[np.int64]], labels: Sequence[str],
                  people: NDArray[np.float64]) -> Figure:  # fmt: skip
     """Plot bytes a message over time above the number of people in view."""
-    figure, (top, below) = plt.subplots(2, 1, figsize=(PAGE, 2.8), sharex=True, height_ratios=(2, 1))
-    for values, label, colour in zip(sizes, labels, COLOURS.values(), strict=False):
+    figure, (top, below) = plt.subplots(2, 1, figsize=(_PAGE, 2.8), sharex=True, height_ratios=(2, 1))
+    for values, label, colour in zip(sizes, labels, ("C0", "C1", "C2", "C3"), strict=False):
         top.step(times, values / 1000, where="mid", label=label, color=colour, lw=0.9)
     top.set(ylabel="kB a message", yscale="log")
-    top.legend(ncols=len(labels), loc="upper left")
-    below.step(times, people, where="mid", color=COLOURS["black"], lw=0.9)
+    top.legend(ncols=len(labels), loc="lower right", bbox_to_anchor=(1, 0.98))
+    below.step(times, people, where="mid", color="black", lw=0.9)
     below.set(xlabel="time (s)", ylabel="people in view", ylim=(0, None))
     return figure
 
 
-def plot_ghosts(plate: Octets, ghosts: NDArray[np.bool_], empty: Octets, title: str) -> Figure:
+def plot_ghosts(
+    plate: Octets, ghosts: NDArray[np.bool_], empty: Octets, title: str, photo: DrawPhoto
+) -> Figure:
     """Show a registered background with people in it, its ghosts marked, and the empty scene."""
-    figure, axes = plt.subplots(1, 3, figsize=(PAGE, PAGE / 3 * plate.shape[0] / plate.shape[1] + 0.25))
+    figure, axes = plt.subplots(1, 3, figsize=(_PAGE, _PAGE / 3 * plate.shape[0] / plate.shape[1] + 0.25))
     marked = (0.35 * plate).astype(np.uint8)
     marked[ghosts] = plate[ghosts]
     for ax, image, name in zip(
         axes, (empty, plate, marked), ("the empty scene", title, "its ghosts"), strict=True
     ):
-        show_photo(ax, image, name)
+        photo(ax, image, name)
     return figure
 
 
 def plot_collisions(table: pd.DataFrame) -> Figure:
     """Plot the share of messages whose keystream was used before, by kind of message; of `collision_table`."""
     part = table[table["seed"] == "one seed a camera"]
-    figure, ax = plt.subplots(figsize=(COLUMN, 1.7))
-    ax.barh(part["messages_are"], 100 * part["repeated_share"], color=COLOURS["vermillion"])
+    figure, ax = plt.subplots(figsize=(_COLUMN, 1.7))
+    ax.barh(part["messages_are"], 100 * part["repeated_share"], color="C1")
     for y, (share, n) in enumerate(zip(part["repeated_share"], part["messages"], strict=True)):
         ax.text(100 * share + 1, y, f"{100 * share:.1f} % of {n}", va="center", fontsize=7)
     ax.set(xlabel="messages under a used keystream (%)", xlim=(0, 125))

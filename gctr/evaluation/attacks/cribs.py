@@ -63,7 +63,7 @@ def use_crib(
     slots = keystream_slots(starts, ciphertext.size)
     votes = np.zeros((int(slots.max()) + 1, 256), np.int32)
     np.add.at(votes, (slots[known], ciphertext[known] ^ crib[known]), 1)
-    named = votes.any(axis=1)[slots]
+    named = np.asarray(votes.any(axis=1))[slots]
     plaintext = np.where(named, ciphertext ^ votes.argmax(axis=1).astype(np.uint8)[slots], 0).astype(np.uint8)
     return plaintext, named & ~known
 

@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gctr.evaluation.attacks.views import Octets, is_foreground
-from gctr.evaluation.statistics import rank_p_value
 from gctr.vision.background import boxes_to_mask, register_plate
 
 
@@ -107,11 +106,10 @@ def ghost_table(
     return pd.DataFrame(rows, columns=names)
 
 
-def _test(found: Ghosts, boxes: NDArray[np.float64], shifts: int = 199) -> tuple[float, float, float]:
+def _test(found: Ghosts, boxes: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return inside, expected and the p-value over all circular shifts of the ghosts (one correlation, by FFT)."""
     inside = boxes_to_mask(np.asarray(boxes, np.int32).reshape(-1, 4), found.pixels.shape)
+    spectrum = np.fft.rfft2(inside.astype(float)) * np.conj(np.fft.rfft2(found.pixels.astype(float)))
+    overlap = np.rint(np.fft.irfft2(spectrum, s=inside.shape))
     total = max(int(found.pixels.sum()), 1)
-    observed = (found.pixels & inside).sum() / total
-    rng = np.random.default_rng(0)
-    moves = rng.integers(0, found.pixels.shape, (shifts, 2))
-    null = [(np.roll(found.pixels, tuple(move), (0, 1)) & inside).sum() / total for move in moves]
-    return float(observed), float(inside.mean()), rank_p_value(float(observed), null)
+    return float(overlap[0, 0] / total), float(inside.mean()), float((overlap >= overlap[0, 0]).mean())

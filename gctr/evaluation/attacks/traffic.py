@@ -112,18 +112,24 @@ def read_traffic(
         `inferred`, `score` (area under the ROC curve for presence, Spearman's correlation for the others), `chance`,
         `p_value`, `messages`. Presence has no row if people are always, or never, there.
     """
+    results = []
+    for name, (score, truth, chance) in _questions(traffic, people).items():
+        value, p_value = permutation_test(score, traffic.sizes, truth, blocks=blocks, draws=9999)
+        results.append((name, value, chance, p_value, truth.size))
+    return pd.DataFrame(results, columns=["inferred", "score", "chance", "p_value", "messages"])
+
+
+def _questions(
+    traffic: Traffic, people: NDArray[np.float64] | None
+) -> dict[str, tuple[Callable[..., float], NDArray[np.float64], float]]:
     count = traffic.objects if people is None else people
     present = (count > 0).astype(float)
-    rows: list[tuple[str, Callable[..., float], NDArray[np.float64], float]] = []
+    questions: dict[str, tuple[Callable[..., float], NDArray[np.float64], float]] = {}
     if 0 < present.sum() < count.size:
-        rows.append(("presence (AUC)", roc_area, present, 0.5))
-    rows += [("count (Spearman)", correlate_ranks, count, 0.0)]
-    rows += [("activity (Spearman)", correlate_ranks, traffic.activity, 0.0)]
-    results = []
-    for name, score, truth, chance in rows:
-        value, p_value = permutation_test(score, traffic.sizes, truth, blocks=blocks)
-        results.append((name, value, chance, p_value, count.size))
-    return pd.DataFrame(results, columns=["inferred", "score", "chance", "p_value", "messages"])
+        questions["presence (AUC)"] = roc_area, present, 0.5
+    questions["count (Spearman)"] = correlate_ranks, count, 0.0
+    questions["activity (Spearman)"] = correlate_ranks, traffic.activity, 0.0
+    return questions
 
 
 def price_padding(traffic: Traffic, people: NDArray[np.float64] | None = None) -> pd.DataFrame:
@@ -138,7 +144,8 @@ def price_padding(traffic: Traffic, people: NDArray[np.float64] | None = None) -
     rows = []
     for name, pad in PADDINGS.items():
         padded = pad(traffic.sizes)
-        scores = read_traffic(traffic._replace(sizes=padded), people).set_index("inferred")["score"]
+        questions = _questions(traffic, people)
+        scores = {thing: score(padded, truth) for thing, (score, truth, _) in questions.items()}
         overhead = padded.sum() / traffic.sizes.sum() - 1
         rows.append({"padding": name, "classes": len(np.unique(padded)), "overhead": overhead, **scores})
     return pd.DataFrame(rows)

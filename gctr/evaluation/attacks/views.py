@@ -6,7 +6,7 @@ known to whoever composes the picture, so `Region` belongs to the cloud's view.
 Limits: faces are not masked here; a mask of one colour would only give the attacker known plaintext.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,6 +53,11 @@ class Region:
         """Return the payload, (3 n,) uint8, of an (H, W, 3) uint8 BGR image."""
         return image.reshape(-1, 3)[self.pixels].ravel()
 
+    def crop(self, image: Octets) -> Octets:
+        """Return the pixels of the first box of an (H, W, 3) image, (h, w, 3)."""
+        x0, y0, x1, y1 = self.boxes[0]
+        return np.ascontiguousarray(image[y0:y1, x0:x1])
+
     def paste(self, payload: Octets, onto: Octets) -> Octets:
         """Return a copy of the (H, W, 3) image `onto` with the region's pixels replaced by `payload`."""
         image = onto.copy()
@@ -91,15 +96,18 @@ def follow_regions(frames: Iterable[Octets], plate: Octets) -> Iterator[Frame]:
         yield Frame(number, image, Region.of(find_boxes(model.apply(image)), plate.shape[:2]))
 
 
-def busiest_frames(frames: Iterable[Octets], plate: Octets, count: int, *, warm_up: int = 8) -> list[Frame]:
-    """Return `count` frames spread evenly over those that hold objects, in order of time."""
-    kept = [
-        frame
-        for frame in follow_regions(frames, plate)
-        if frame.number >= warm_up and len(frame.region.boxes)
-    ]
-    at = np.linspace(0, len(kept) - 1, min(count, len(kept))).round().astype(int)
-    return [kept[k] for k in at]
+def spread(frames: Sequence[Frame], count: int, most_pixels: int = 45_000) -> list[Frame]:
+    """Return `count` of the frames, evenly spread in time, ends left out.
+
+    Frames whose region has more than `most_pixels` are passed over, unless all have: attacks take time in proportion.
+    """
+    small = [f for f in frames if f.region.pixels.size <= most_pixels]
+    if len(small) < count:
+        small = sorted(
+            sorted(frames, key=lambda f: f.region.pixels.size)[: 2 * count], key=lambda f: f.number
+        )
+    at = (np.arange(1, count + 1) * len(small)) // (count + 1)
+    return [small[k] for k in np.unique(at)] if small else []
 
 
 def is_foreground(image: Octets, plate: Octets, tolerance: int = 20) -> NDArray[np.bool_]:
