@@ -7,8 +7,8 @@ detector itself fails, every object is masked whole.
 
 Limits: no person is told from a car, all that moves is treated as a person. The head is taken to be at the top of what
 moves: of somebody who crawls, or whose head blends into the background, only a found face, or the policy ``body``,
-masks it. A face in an object's box that was never found, beside another that was, stays if the box is not wider than a
-person; faces shown on things that do not move are background and are masked when it is registered. Interpolation
+masks it. A face in an object's box that was never found, below the heads of a group or close beside the one that was
+found, stays; faces shown on things that do not move are background and are masked when it is registered. Interpolation
 reaches back to the start of the segment, not beyond: what was sent is sent.
 """
 
@@ -224,7 +224,14 @@ def _fallback(track_id: int, box: tuple[int, int, int, int], sure: list[Face], p
     centres = [float(face.xyxy[[0, 2]].mean()) for face in sure]
     left, right = int(min(centres) - reach), int(max(centres) + reach)
     beside = [(box[0], box[1], min(left, box[2]), box[3]), (max(right, box[0]), box[1], box[2], box[3])]
-    return [Cover(track_id, side, "body") for side in beside if side[0] < side[2]]
+    covers = [Cover(track_id, side, "body") for side in beside if side[0] < side[2]]
+    if covers or len(sure) > 1:  # a group, in which faces are lost and linked to the wrong person
+        covers.append(Cover(track_id, (box[0], box[1], box[2], box[1] + _heads(box)), "head"))
+    return covers
+
+
+def _heads(box: tuple[int, int, int, int]) -> int:
+    return int(np.ceil(0.4 * (box[3] - box[1])))
 
 
 def _is_sure(face: Face, box: tuple[int, int, int, int]) -> bool:
