@@ -53,7 +53,9 @@ class SceneTruth(Truth):
     that lies in the frame (`full_x0` …) and the share of its pixels that are seen (`visible`). `faces` has
     the box of the whole face (brow to chin, ear to ear, cut at the frame's edge), the share of the face that
     is seen (`visible`) and the head's yaw in degrees, 0 when it looks into the camera. A face is listed while
-    |yaw| <= `FACE_YAW` and `visible` >= `FACE_VISIBLE`.
+    |yaw| <= `FACE_YAW` and `visible` >= `FACE_VISIBLE`. `mask(k)` has 255 where a walker covers half a pixel or
+    more, 170 where he covers less, 50 where the ground is darker by a shadow; where it has 0 the frame is the
+    background in that frame's light, exactly, before noise and compression.
     """
 
     _scene: Scene
@@ -69,6 +71,9 @@ class SceneTruth(Truth):
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"SceneTruth({self._scene.params.scene!r}, {self._n_frames} frames)"
 
     def _labels(self, k: int) -> NDArray[np.uint8]:
         return self._scene.compose(k, lit=False).labels()
@@ -151,14 +156,17 @@ def synthetic_clip(
         n_walkers : int
             People on the plaza at once, 0 to 60. The first follow the scene's script; who leaves is replaced.
         face_px : tuple of float
-            Smallest and largest face height in pixels: how far and how near people come.
+            Smallest and largest face height, 11 to 90 pixels of a frame of 360 rows (other frames in
+            proportion): how far and how near people come.
         faces : "orl" or list of (str, NDArray[uint8])
             Face source: the ORL set, or the caller's own pictures, (H, W) grey or (H, W, 3) BGR, one upright
             face each.
         photos_per_track : int
             Photographs that a track shows in turn, each for 1.6 s.
+        walks : tuple of gctr.datasets.scene.walks.Walk
+            The script, in place of the scene file's.
         empty_seconds : float
-            Nobody is there before; 0 begins with people on their way.
+            Nobody is there before; with 0 those who follow no script are on their way from the start.
         noise_sigma : float
             Standard deviation of the temporal luma noise, in levels. `chroma_noise` is that of Cb and Cr in
             parts of it.
@@ -177,7 +185,8 @@ def synthetic_clip(
     Returns
     -------
     Clip
-        Frames are made as they are asked for, in constant memory, alike at each iteration.
+        Frames are made as they are asked for, alike at each iteration, in memory that grows by a few kilobytes
+        a walker.
 
     Raises
     ------

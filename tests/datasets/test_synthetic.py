@@ -350,6 +350,7 @@ def test_the_place_is_the_same_at_other_sizes() -> None:
         ("beach", {}, "no synthetic scene 'beach'; there are .*default"),
         ("default", {"walkers": 3}, "no scene parameter 'walkers'; there are .*n_walkers"),
         ("default", {"n_walkers": 99}, "n_walkers 99: 0 to 60"),
+        ("default", {"n_walkers": "many"}, "wrong type"),
         ("default", {"n_frames": 0}, "n_frames 0: at least 1"),
         ("default", {"face_px": (40, 20)}, "face_px"),
         ("default", {"noise_sigma": -1.0}, "noise_sigma"),

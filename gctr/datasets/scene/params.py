@@ -117,4 +117,7 @@ def load_params(scene: str, overrides: dict[str, Any]) -> SceneParams:
     for name in ("resolution_wh", "face_px", "exposure_step"):
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
-    return replace(SceneParams(scene=scene), **values)
+    try:
+        return replace(SceneParams(scene=scene), **values)
+    except TypeError as error:
+        raise DatasetError(f"a scene parameter has the wrong type: {error}") from error
