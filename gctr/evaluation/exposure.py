@@ -19,10 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from gctr.parties.camera import Camera, CameraSettings, Observation
 from gctr.parties.keyfile import new_key
+from gctr.parties.keys import open_patches, seal_patches
+from gctr.parties.messages import Header
 from gctr.vision.anonymise import anonymise
-from gctr.vision.background import boxes_to_mask
+from gctr.vision.background import boxes_to_mask, register_plate
 from gctr.vision.covers import CoverSettings
-from gctr.vision.faces import CenterFace, FaceDetector, detect_safely
+from gctr.vision.faces import CenterFace, FaceDetector, YuNet, detect_safely
+from gctr.vision.masking import reveal_faces
 
 Image = NDArray[np.uint8]
 EXPOSED = 0.2
@@ -185,3 +188,43 @@ def _longest(faces: pd.DataFrame) -> int:
     if len(frames) == 0:
         return 0
     return int(max(len(run) for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)))
+
+
+def independent_faces(clip: Any, frames: Sequence[Image]) -> tuple[pd.DataFrame, str]:
+    """Return where faces are and who says so: the clip's truth, else YuNet where it is at hand, else CenterFace.
+
+    CenterFace at a low threshold is no independent judge of a mask that it drew; it is there so that a result exists,
+    and is named.
+    """
+    if clip.truth.faces is not None:
+        return truth_of(clip.truth.faces), "the scene's truth"
+    from gctr.datasets import model_path
+
+    try:
+        detector: FaceDetector = YuNet(model_path("yunet"))
+        judge = "YuNet"
+    except (OSError, ValueError):
+        detector, judge = CenterFace(0.12), "CenterFace at 0.12"
+    found = detected_faces(frames, detector)
+    return found[found["x1"] - found["x0"] >= 8].reset_index(drop=True), judge
+
+
+def plate_of(clip: Any, frames: Sequence[Image]) -> Image:
+    """Return the empty scene: the clip's truth where it has one, else what registration makes of the frames."""
+    return clip.truth.background if clip.truth.background is not None else register_plate(frames)
+
+
+def check_unmasking(observations: Sequence[Observation]) -> dict[str, int]:
+    """Seal every patch, open it, put it back on the masked picture; count patches, pixels, and what differs."""
+    key = new_key("unmask")
+    patches = pixels = wrong = 0
+    for number, seen in enumerate(observations):
+        size = (seen.captured.shape[1], seen.captured.shape[0])
+        header = Header("segment", "cam-1", 0, number, number, 1, 1, size, "bucket_gcm", bytes(16), 1)
+        tiles = {track: [(0, patch) for patch in found] for track, found in seen.patches.items()}
+        opened = open_patches(key, header, seal_patches(key, header, tiles)).get(0, [])
+        revealed = reveal_faces(seen.objects, opened)
+        for x0, y0, x1, y1 in (patch.xyxy for patch in opened):
+            same = revealed[y0:y1, x0:x1] == seen.captured[y0:y1, x0:x1]
+            patches, pixels, wrong = patches + 1, pixels + same.size // 3, wrong + int((~same).sum())
+    return {"patches": patches, "pixels": pixels, "bytes_that_differ": wrong}
