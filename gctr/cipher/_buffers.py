@@ -9,6 +9,7 @@ Octets: TypeAlias = NDArray[np.uint8]
 BytesLike: TypeAlias = bytes | bytearray | memoryview | Octets
 
 KEY_SIZES = (16, 24, 32)
+_UINT8 = np.dtype(np.uint8)
 
 
 def as_secret(value: Any, name: str, sizes: tuple[int, ...]) -> bytes:
@@ -22,7 +23,7 @@ def as_secret(value: Any, name: str, sizes: tuple[int, ...]) -> bytes:
         If its size is wrong.
     """
     try:
-        octets = bytes(memoryview(value))
+        octets = value if type(value) is bytes else bytes(memoryview(value))
     except TypeError:
         raise TypeError(f"{name} must be bytes-like, not {type(value).__name__}") from None
     if len(octets) not in sizes:
@@ -40,9 +41,9 @@ def as_octets(value: BytesLike, name: str) -> Octets:
         If it is neither bytes-like nor a uint8 array.
     """
     if isinstance(value, np.ndarray):
-        if value.dtype != np.uint8:
+        if value.dtype is not _UINT8 and value.dtype != _UINT8:
             raise TypeError(f"{name} must be a uint8 array, not {value.dtype}; use .view(np.uint8)")
-        return value.reshape(-1)
+        return value if value.ndim == 1 and value.flags.c_contiguous else value.reshape(-1)
     try:
         view = memoryview(value)
         return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
@@ -69,6 +70,8 @@ def _checked_target(out: BytesLike, source: Octets) -> Octets:
     if isinstance(out, np.ndarray) and not out.flags.c_contiguous:
         raise ValueError("out must be contiguous")
     target = as_octets(out, "out")
+    if target is source and target.flags.writeable:
+        return target
     if target.size != source.size:
         raise ValueError(f"out has {target.size} bytes, data has {source.size}; they must be equal")
     if target.size and not target.flags.writeable:

@@ -42,10 +42,12 @@ def gctr_piece(key: bytes, sid: int, params: GctrParams, offset: int, src: Octet
     if params.is_ctr:
         ctr_piece(key, sid, offset, src, dst)
         return
-    (first, skip), name, ids = divmod(offset, params.group_bytes), backend(), split128(sid)
+    name = backend()
     if name == "library":
         _gctr_library(key, sid, params, offset, src, dst)
-    elif params == VERSION_1:
+        return
+    (first, skip), ids = divmod(offset, params.group_bytes), split128(sid)
+    if params is VERSION_1 or params == VERSION_1:
         streaming = _streams(src, dst, skip)
         gctr_into(LANES[name], _array(key), *ids, np.uint64(first), skip, src, dst, streaming)
     else:

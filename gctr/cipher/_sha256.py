@@ -38,9 +38,12 @@ def _rotate(x, n):
 
 
 @njit(cache=True, nogil=True)
-def first_128_bits(upper, lower):
-    """First 128 bits of SHA-256 over the 16 bytes ``upper || lower``, as two uint64 of big-endian meaning."""
-    w = np.zeros(64, np.uint32)
+def first_128_bits(upper, lower, w):
+    """First 128 bits of SHA-256 over the 16 bytes ``upper || lower``, big-endian numbers, as two uint64.
+
+    `w` is scratch, (64,) uint32.
+    """
+    w[:16] = 0
     w[0], w[1] = np.uint32(upper >> np.uint64(32)), np.uint32(upper)
     w[2], w[3] = np.uint32(lower >> np.uint64(32)), np.uint32(lower)
     w[4], w[15] = np.uint32(1 << 31), np.uint32(128)  # padding: one bit, and the length in bits
@@ -67,5 +70,6 @@ def _join(upper, lower):
 @njit(cache=True, nogil=True)
 def hash_rows(rows):
     """Replace each row of (n, 2) uint64 by the first 128 bits of its hash."""
+    schedule = np.empty(64, np.uint32)
     for i in range(rows.shape[0]):
-        rows[i, 0], rows[i, 1] = first_128_bits(rows[i, 0], rows[i, 1])
+        rows[i, 0], rows[i, 1] = first_128_bits(rows[i, 0], rows[i, 1], schedule)

@@ -13,6 +13,8 @@ The functions here may be called from your own ``@njit`` code::
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -44,23 +46,40 @@ def available_backends() -> tuple[str, ...]:
     return (*usable, "library")
 
 
+@cache
 def backend() -> str:
     """Return the backend in use: the fastest, or what the environment variable GCTR_AES names.
+
+    The variable is read once; `forced` changes the backend later.
 
     Raises
     ------
     RuntimeError
         If GCTR_AES names a backend that does not exist or that this CPU cannot run.
     """
-    forced = os.environ.get(ENVIRONMENT)
-    usable = available_backends()
-    if not forced:
+    name, usable = os.environ.get(ENVIRONMENT), available_backends()
+    if not name:
         return usable[0]
-    if forced not in usable:
-        raise RuntimeError(
-            f"{ENVIRONMENT}={forced} cannot run on this CPU; use one of {', '.join(usable)}, or unset it"
-        )
-    return forced
+    if name not in usable:
+        advice = f"use one of {', '.join(usable)}, or unset it"
+        raise RuntimeError(f"{ENVIRONMENT}={name} cannot run on this CPU; {advice}")
+    return name
+
+
+@contextmanager
+def forced(name: str) -> Iterator[None]:
+    """Use the named backend inside a ``with`` block, in all threads of the process and in those it starts."""
+    before = os.environ.get(ENVIRONMENT)
+    os.environ[ENVIRONMENT] = name
+    backend.cache_clear()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[ENVIRONMENT]
+        else:
+            os.environ[ENVIRONMENT] = before
+        backend.cache_clear()
 
 
 @njit(cache=True, nogil=True)

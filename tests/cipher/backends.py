@@ -1,19 +1,8 @@
 """Run a test on every AES backend that this machine has."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from unittest import mock
-
 import pytest
 
-from gctr.cipher import aes
+from gctr.cipher.aes import available_backends, forced
 
-every_backend = pytest.mark.parametrize("backend", aes.available_backends())
-
-
-@contextmanager
-def using(backend: str) -> Iterator[None]:
-    """Force a backend; usable around one hypothesis example."""
-    with mock.patch.dict(os.environ, {aes.ENVIRONMENT: backend}):
-        yield
+every_backend = pytest.mark.parametrize("backend", available_backends())
+using = forced  # usable around one hypothesis example, which a fixture is not

@@ -13,7 +13,6 @@ from llvmlite import ir
 from numba import njit
 
 from gctr.cipher import aes, bucket_ctr_xor, ctr_xor, gctr_xor
-from gctr.cipher._intrinsics import can_run
 from gctr.cipher._ir import Target
 from gctr.cipher._ir_buckets import cuts_kernel, xor_group_kernel, xor_run_kernel
 from gctr.cipher._ir_counter import counter_kernel, sub_word_kernel
@@ -25,6 +24,7 @@ LANES = aes.LANES[aes.available_backends()[0]]
 
 def test_fastest_backend_first_and_the_library_last(monkeypatch) -> None:
     monkeypatch.delenv(aes.ENVIRONMENT, raising=False)
+    aes.backend.cache_clear()
     assert aes.available_backends()[-1] == "library"
     assert aes.backend() == aes.available_backends()[0]
     widths = [len(aes.LANES[name]) for name in aes.available_backends()]
@@ -32,14 +32,16 @@ def test_fastest_backend_first_and_the_library_last(monkeypatch) -> None:
 
 
 def test_environment_forces_a_backend() -> None:
+    before = aes.backend()
     for name in aes.available_backends():
         with using(name):
             assert aes.backend() == name
     with (
         using("table"),
-        pytest.raises(RuntimeError, match=r"GCTR_AES=table cannot run on this CPU; use one of .*library"),
+        pytest.raises(RuntimeError, match=r"GCTR_AES=table cannot run on this CPU; use .*library"),
     ):
         ctr_xor(bytes(16), bytes(16), b"frame")
+    assert aes.backend() == before
 
 
 @pytest.mark.parametrize("cpu", ["generic", "x86-64-v3"])
@@ -62,10 +64,7 @@ def test_cpu_without_aes_takes_the_library(cpu: str) -> None:
 
 
 def test_a_register_too_wide_is_an_error_not_a_crash() -> None:
-    if all(can_run(Target("x86", lanes)) for lanes in (1, 2, 4)):
-        wide = (0,) * 8
-    else:
-        wide = next((0,) * lanes for lanes in (1, 2, 4) if not can_run(Target("x86", lanes)))
+    wide = (0,) * 8
     key, data = np.zeros(16, np.uint8), np.zeros(64, np.uint8)
     with pytest.raises(Exception, match=f"no AES instructions on {len(wide)} blocks a register"):
         aes.ctr_into(wide, key, np.uint64(0), np.uint64(0), 0, data, data, False)

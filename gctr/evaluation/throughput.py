@@ -1,0 +1,288 @@
+"""How fast the modes are, beside the libraries and beside what the machine allows.
+
+Every figure is a ratio or a rate of runs that alternate: each repetition goes once through all contenders, beginning
+with another one, and a ratio compares runs of the same repetition. What is timed is what a caller pays: checks, hashing
+of the seed, layout and key schedule are inside. One thread is timed by the CPU's clock, so that other programs on the
+machine cost it cache and memory but not turns; several threads by the wall's.
+
+``python -m gctr.evaluation.throughput --check`` measures the ratios that this suite promises and says which hold.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
+import numpy as np
+import pandas as pd
+from Crypto.Cipher import AES
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.hazmat.primitives.ciphers import modes as library_modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from numba import njit
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from gctr.cipher import (
+    GctrParams,
+    InsecureModeWarning,
+    bucket_ctr_xor,
+    bucket_gcm_seal,
+    ctr_xor,
+    gctr_xor,
+)
+from gctr.cipher.aes import available_backends, forced
+from gctr.evaluation.statistics import Interval, bootstrap
+
+Octets = NDArray[np.uint8]
+Run = Callable[[], object]
+Maker = Callable[[Octets, Octets, int], Run]
+"""Takes source and target, each with `SLACK` bytes to spare, and the message size; returns what is timed."""
+
+KEY, LONG_KEY = bytes(range(16)), bytes(range(32))
+NONCE, SEED, IV = bytes(range(8)), bytes(range(16)), bytes(range(12))
+SLACK = 16  # a library may ask for a block more than it writes
+SAMPLE_SECONDS = 2e-4  # a sample repeats a short run until it is this long
+LARGE_BUCKETS = GctrParams(group_size=4096)
+
+warnings.filterwarnings(
+    "ignore", category=InsecureModeWarning
+)  # what is measured here is known to be insecure
+
+
+def contenders(*, fresh_context: bool = False) -> dict[str, Maker]:
+    """Return everything that is compared, by name.
+
+    Parameters
+    ----------
+    fresh_context : bool
+        Whether the libraries make a new cipher object a message, as distinct messages need. Ours always expand the
+        key anew; the AEADs of PyCryptodome cannot do otherwise.
+    """
+    openssl = _openssl_ctr_fresh if fresh_context else _openssl_ctr
+    return {
+        "memcpy": lambda src, dst, n: partial(np.copyto, dst[:n], src[:n]),
+        "xor constant": _xor_constant,
+        "gctr": lambda src, dst, n: partial(gctr_xor, KEY, SEED, src[:n], out=dst[:n]),
+        "ctr": lambda src, dst, n: partial(ctr_xor, KEY, SEED, src[:n], out=dst[:n]),
+        "bucket_ctr": lambda src, dst, n: partial(bucket_ctr_xor, KEY, NONCE, SEED, src[:n], out=dst[:n]),
+        "bucket_gcm": lambda src, dst, n: partial(bucket_gcm_seal, KEY, NONCE, SEED, src[:n]),
+        "bucket_gcm, large": lambda src, dst, n: partial(
+            bucket_gcm_seal, KEY, NONCE, SEED, src[:n], params=LARGE_BUCKETS
+        ),
+        "OpenSSL CTR": openssl,
+        "OpenSSL GCM": partial(_aead, AESGCM, KEY, fresh_context),
+        "ChaCha20-Poly1305": partial(_aead, ChaCha20Poly1305, LONG_KEY, fresh_context),
+        "PyCryptodome CTR": _pycryptodome_ctr_fresh if fresh_context else _pycryptodome_ctr,
+        "PyCryptodome GCM": _pycryptodome_gcm,
+    }
+
+
+def _xor_constant(src: Octets, dst: Octets, n: int) -> Run:
+    words = n // 8 * 8
+    source, target = src[:words].view(np.uint64), dst[:words].view(np.uint64)
+    return partial(np.bitwise_xor, source, np.uint64(0x0123456789ABCDEF), out=target)
+
+
+def _openssl_ctr(src: Octets, dst: Octets, n: int) -> Run:
+    context = Cipher(algorithms.AES(KEY), library_modes.CTR(SEED)).encryptor()
+    return partial(context.update_into, src[:n].data, dst[: n + SLACK].data)
+
+
+def _openssl_ctr_fresh(src: Octets, dst: Octets, n: int) -> Run:
+    source, target = src[:n].data, dst[: n + SLACK].data
+    return lambda: (
+        Cipher(algorithms.AES(KEY), library_modes.CTR(SEED)).encryptor().update_into(source, target)
+    )
+
+
+def _aead(kind: type, key: bytes, fresh: bool, src: Octets, dst: Octets, n: int) -> Run:
+    aead, source = kind(key), src[:n].data
+    return (
+        (lambda: kind(key).encrypt(IV, source, None)) if fresh else (lambda: aead.encrypt(IV, source, None))
+    )
+
+
+def _pycryptodome_ctr(src: Octets, dst: Octets, n: int) -> Run:
+    cipher = AES.new(KEY, AES.MODE_CTR, nonce=b"", initial_value=SEED)
+    return partial(cipher.encrypt, src[:n].data, output=dst[:n].data)
+
+
+def _pycryptodome_ctr_fresh(src: Octets, dst: Octets, n: int) -> Run:
+    source, target = src[:n].data, dst[:n].data
+    return lambda: AES.new(KEY, AES.MODE_CTR, nonce=b"", initial_value=SEED).encrypt(source, output=target)
+
+
+def _pycryptodome_gcm(src: Octets, dst: Octets, n: int) -> Run:
+    source, target = src[:n].data, dst[:n].data
+    return lambda: AES.new(KEY, AES.MODE_GCM, nonce=IV).encrypt_and_digest(source, output=target)
+
+
+def measure(
+    makers: Mapping[str, Maker],
+    size: int,
+    *,
+    repeats: int = 15,
+    in_place: bool = False,
+    threads: int = 1,
+) -> pd.DataFrame:
+    """Time every contender on messages of one size, alternating.
+
+    Parameters
+    ----------
+    makers : mapping of name to Maker
+    size : int
+        Bytes a message.
+    repeats : int
+        Repetitions; each is one row a contender.
+    in_place : bool
+        Whether the output replaces the input, which halves the memory touched; contenders that cannot (memcpy, and
+        the AEADs, which allocate what they return) then read the same memory and write elsewhere.
+    threads : int
+        Each has memory of its own; the rate is of all together.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``contender``, ``size``, ``place``, ``threads``, ``repeat``, ``seconds`` (a message of every thread)
+        and ``gb_per_s`` (10**9 bytes a second).
+    """
+    runs = {
+        name: [_memory_for(maker, size, in_place) for _ in range(threads)] for name, maker in makers.items()
+    }
+    counts = {name: _repetitions(several[0]) for name, several in runs.items()}
+    rows, names = [], list(runs)
+    with ThreadPoolExecutor(threads) as pool:
+        for repeat in range(repeats):
+            first = repeat % len(names)
+            for name in names[first:] + names[:first]:
+                seconds = _timed(pool, runs[name], counts[name])
+                rows.append((name, size, "in place" if in_place else "copy", threads, repeat, seconds))
+    table = pd.DataFrame(rows, columns=["contender", "size", "place", "threads", "repeat", "seconds"])
+    return table.assign(gb_per_s=threads * size / table["seconds"] / 1e9)
+
+
+def _memory_for(maker: Maker, size: int, in_place: bool) -> Run:
+    src = np.full(size + SLACK, 0x5A, np.uint8)
+    return maker(src, src if in_place else np.zeros(size + SLACK, np.uint8), size)
+
+
+def _repetitions(run: Run) -> int:
+    run()
+    began = time.perf_counter()
+    run()
+    return max(1, int(SAMPLE_SECONDS / (time.perf_counter() - began)))
+
+
+def _timed(pool: ThreadPoolExecutor, runs: list[Run], count: int) -> float:
+    if len(runs) == 1:
+        return _loop(runs[0], count, None) / count
+    barrier = Barrier(len(runs))
+    return max(pool.map(lambda run: _loop(run, count, barrier), runs)) / count
+
+
+def _loop(run: Run, count: int, barrier: Barrier | None) -> float:
+    """Seconds of `count` runs: of one thread the CPU's, which no other program lengthens; of several the wall's."""
+    clock = time.perf_counter if barrier else time.thread_time
+    if barrier:
+        barrier.wait()
+    began = clock()
+    for _ in range(count):
+        run()
+    return clock() - began
+
+
+def sweep(
+    sizes: Iterable[int],
+    *,
+    repeats: int = 15,
+    places: Iterable[bool] = (False, True),
+    threads: Iterable[int] = (1,),
+    fresh_context: bool = False,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """`measure` all contenders over message sizes, in and out of place, by numbers of threads."""
+    settings = [(size, place, n) for n in threads for place in places for size in sizes]
+    makers = contenders(fresh_context=fresh_context)
+    tables = [
+        measure(makers, size, repeats=repeats, in_place=place, threads=n)
+        for size, place, n in tqdm(settings, desc="sizes", disable=not progress)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def sweep_backends(sizes: Iterable[int], *, repeats: int = 15, in_place: bool = True) -> pd.DataFrame:
+    """`measure` our modes on every AES backend of this CPU; the column ``backend`` names it."""
+    ours = {name: maker for name, maker in contenders().items() if name in ("gctr", "ctr", "bucket_ctr")}
+    tables = []
+    for backend in available_backends():
+        with forced(backend):
+            for size in sizes:
+                table = measure(ours, size, repeats=repeats, in_place=in_place)
+                tables.append(table.assign(backend=backend))
+    return pd.concat(tables, ignore_index=True)
+
+
+def summarise(
+    samples: pd.DataFrame, by: Iterable[str] = ("contender", "size", "place", "threads")
+) -> pd.DataFrame:
+    """Return median, quartiles and number of samples of ``gb_per_s`` for each setting."""
+    grouped = samples.groupby(list(by), sort=False, observed=True)["gb_per_s"]
+    quartiles = grouped.quantile([0.25, 0.5, 0.75]).unstack()
+    quartiles.columns = ["q25", "median", "q75"]
+    return quartiles[["median", "q25", "q75"]].assign(n=grouped.size()).reset_index()
+
+
+def ratio(samples: pd.DataFrame, faster: str, slower: str) -> Interval:
+    """Return the median over repetitions of how many times faster one contender was, with its 99 % interval.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Of `measure`, of one setting.
+    """
+    times = samples.pivot_table(index="repeat", columns="contender", values="seconds")
+    ratios = (times[slower] / times[faster]).dropna().to_numpy()
+    return bootstrap(ratios, np.arange(ratios.size), statistic=_median)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    return float(np.median(values))
+
+
+def ratios_by_setting(samples: pd.DataFrame, faster: str, slower: str) -> pd.DataFrame:
+    """`ratio` of two contenders for each place, number of threads and size."""
+    rows = [
+        (*setting, *ratio(group, faster, slower))
+        for setting, group in samples.groupby(["place", "threads", "size"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["place", "threads", "size", "ratio", "low", "high", "n"])
+
+
+def clock_ghz(repeats: int = 9) -> float:
+    """Return the clock rate under load, from a chain of shifts and xors of one cycle each (so it is on x86)."""
+    steps, best = 500_000, np.inf
+    _chain(steps)
+    for _ in range(repeats):
+        began = time.thread_time()
+        _chain(steps)
+        best = min(best, time.thread_time() - began)
+    return 6 * steps / best / 1e9
+
+
+@njit(cache=True)
+def _chain(steps):
+    x = np.uint64(88172645463325252)
+    for _ in range(steps):
+        x ^= x << np.uint64(13)
+        x ^= x >> np.uint64(7)
+        x ^= x << np.uint64(17)
+    return x
+
+
+if __name__ == "__main__":
+    from gctr.evaluation.throughput_check import main
+
+    main()

@@ -1,0 +1,129 @@
+"""The ratios that the suite promises, measured: ``python -m gctr.evaluation.throughput --check``.
+
+They are for one thread, AES-128, on a CPU with VAES on 512 bits; on another CPU the table says so and judges nothing.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+
+import pandas as pd
+
+from gctr.cipher import aes
+from gctr.evaluation.throughput import clock_ghz, contenders, measure, ratio
+from gctr.evaluation.throughput_access import batch_contenders
+
+CACHED, HUGE, MESSAGE = 1 << 20, 256 << 20, 10_000  # bytes
+MESSAGES = 400  # in a batch
+PEERS = ("memcpy", "xor constant", "gctr", "ctr", "OpenSSL CTR", "PyCryptodome CTR")
+COLUMNS = ["what", "setting", "ratio", "low", "high", "bound", "verdict"]
+
+
+def check(repeats: int = 41, huge_repeats: int = 9) -> pd.DataFrame:
+    """Measure every promised ratio.
+
+    Parameters
+    ----------
+    repeats, huge_repeats : int
+        Repetitions in cache, and at 256 MiB.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`: the ratio's median over repetitions with its 99 % interval, and "holds" or "fails" by the
+        median; rows without a bound are for comparison.
+    """
+    rows = [*_in_cache(repeats), *_huge(huge_repeats), *_batches(repeats), *_threads(repeats), _first_call()]
+    judged = [(*row, "" if row[-1] is None else "holds" if _meets(row) else "fails") for row in rows]
+    return pd.DataFrame(judged, columns=COLUMNS)
+
+
+def _meets(row: tuple) -> bool:
+    return row[2] < row[5] if row[0].startswith("seconds") else row[2] >= row[5]
+
+
+def _in_cache(repeats: int) -> list[tuple]:
+    makers = {name: maker for name, maker in contenders().items() if name in PEERS}
+    rows = []
+    for in_place in (False, True):
+        samples = measure(makers, CACHED, repeats=repeats, in_place=in_place)
+        where = f"1 MiB, {'in place' if in_place else 'copy'}"
+        rows += [
+            ("ctr / OpenSSL CTR", where, *ratio(samples, "ctr", "OpenSSL CTR")[:3], 2.2),
+            ("ctr / PyCryptodome CTR", where, *ratio(samples, "ctr", "PyCryptodome CTR")[:3], 5.5),
+            ("gctr / ctr", where, *ratio(samples, "gctr", "ctr")[:3], 1.4),
+            ("ceiling of it: xor constant / ctr", where, *ratio(samples, "xor constant", "ctr")[:3], None),
+        ]
+    return rows
+
+
+def _huge(repeats: int) -> list[tuple]:
+    makers = {name: maker for name, maker in contenders().items() if name in ("memcpy", "gctr", "ctr")}
+    samples = measure(makers, HUGE, repeats=repeats)
+    return [
+        (f"{name} / memcpy", "256 MiB, copy", *ratio(samples, name, "memcpy")[:3], 0.95)
+        for name in ("ctr", "gctr")
+    ]
+
+
+def _batches(repeats: int) -> list[tuple]:
+    samples = measure(batch_contenders(MESSAGE), MESSAGES * MESSAGE, repeats=repeats)
+    peer = "OpenSSL CTR, a context a message"
+    names = ("ctr_xor_batch", "gctr_xor_batch", "bucket_ctr_xor_batch")
+    return [
+        (f"{name} / {peer}", f"{MESSAGES} of 10 kB", *ratio(samples, name, peer)[:3], 5.0) for name in names
+    ]
+
+
+def _threads(repeats: int) -> list[tuple]:
+    """Two threads against one, in cache; the runs alternate by hand, a repetition of each in turn."""
+    makers = {name: maker for name, maker in contenders().items() if name in ("gctr", "ctr")}
+    parts = []
+    for repeat in range(repeats):
+        for threads in (1, 2):
+            part = measure(makers, CACHED // 2, repeats=1, in_place=True, threads=threads)
+            parts.append(part.assign(repeat=repeat, contender=part["contender"] + f" on {threads}"))
+    samples = pd.concat(parts)
+    samples["seconds"] /= samples["threads"]
+    where = "512 KiB each, in place"
+    pairs = [(name, ratio(samples, f"{name} on 2", f"{name} on 1")[:3]) for name in makers]
+    return [(f"{name}, 2 threads / 1", where, *found, 1.8) for name, found in pairs]
+
+
+def _first_call() -> tuple:
+    """CPU seconds of the first call in a process that has imported the cipher and finds the kernels in numba's cache."""
+    code = (
+        "import time, gctr.cipher as c; z = bytes(16); t = time.process_time(); c.ctr_xor(z, z, z);"
+        "print(time.process_time() - t)"
+    )
+    runs = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(7)
+    ]
+    return (
+        "seconds to the first answer",
+        "kernels cached",
+        statistics.median(runs),
+        min(runs),
+        max(runs),
+        0.3,
+    )
+
+
+def main() -> None:
+    """Print the promised ratios; exit with 1 if one fails on a CPU that they are for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="measure the promised ratios")
+    parser.add_argument("--repeats", type=int, default=41, help="repetitions in cache (default 41)")
+    options = parser.parse_args()
+    if not options.check:
+        parser.print_help()
+        return
+    table = check(options.repeats)
+    print(table.to_string(index=False, float_format="{:.2f}".format, na_rep=""))
+    print(f"backend {aes.backend()}, clock {clock_ghz():.2f} GHz; ratios are medians with 99 % intervals")
+    if aes.available_backends()[0] != "vaes512":
+        print("This CPU has no VAES on 512 bits: the bounds are not for it.")
+    elif (table["verdict"] == "fails").any():
+        sys.exit(1)
