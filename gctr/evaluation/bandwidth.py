@@ -124,12 +124,12 @@ def _open_still(data: bytes) -> NDArray[np.uint8]:
 def _wire(
     material: Material, packets: Sequence[bytes], segment: int, found: Sequence[NDArray[np.int32]] = ()
 ) -> dict[str, int]:
-    """Return the bytes of metadata (times, objects, exposure) and of sealing (header, tags).
+    """Return the bytes of metadata (times, exposure), index (boxes of objects) and sealing (header, tags).
 
     Messages are built and sealed (bucket_gcm) `segment` packets at a time, so that the count is that of the
     wire; the full frame is sealed like the ROI.
     """
-    key, metadata, sealing = new_key("store"), 0, 0
+    key, metadata, index, sealing = new_key("store"), 0, 0, 0
     for start in range(0, len(packets), segment):
         part = list(packets[start : start + segment])
         boxes = found[start : start + segment]
@@ -137,13 +137,14 @@ def _wire(
             Sighting(k, i, tuple(box.tolist())) for k, row in enumerate(boxes) for i, box in enumerate(row)
         ]
         times = [(start + k) / material.fps for k in range(len(part))]
-        body = encode_message(ObjectVideo(part, times, seen, []))
+        body, bare = (encode_message(ObjectVideo(part, times, listed, [])) for listed in (seen, []))
         size = material.resolution_wh
         header = Header("segment", "cam-1", 0, 0, start, len(part), 1, size, "bucket_gcm", bytes(16), 1)
-        metadata += len(body) - sum(map(len, part))
+        metadata += len(bare) - sum(map(len, part))
+        index += len(body) - len(bare)
         sealing += len(seal(key, header, body)) - len(body)
     relit = sum(r.exposure != (1.0, 0.0) for r in material.roi) if found else 0
-    return {"metadata": metadata + 8 * relit, "sealing": sealing}
+    return {"metadata": metadata + 8 * relit, "index": index, "sealing": sealing}
 
 
 def _row(
@@ -156,10 +157,17 @@ def _row(
     *,
     background: int = 0,
     metadata: int = 0,
+    index: int = 0,
     sealing: int = 0,
 ) -> dict[str, object]:
     n = len(material.source)
-    parts = {"video": video, "background": background, "metadata": metadata, "sealing": sealing}
+    parts = {
+        "video": video,
+        "background": background,
+        "metadata": metadata,
+        "index": index,
+        "sealing": sealing,
+    }
     return {
         "clip": material.name,
         "noise": material.noise,
@@ -209,7 +217,9 @@ def measure_occupancy(material: Material, quality: int, *, form: str = "live H.2
     return pd.DataFrame({"occupancy": [m.mean() for m in masks], "roi": sizes, "full": full + extra})
 
 
-def ratios(table: pd.DataFrame, *, at: float = 36.0, against: str | None = None) -> pd.DataFrame:
+def ratios(
+    table: pd.DataFrame, *, at: float = 36.0, against: str | None = None, index: bool = True
+) -> pd.DataFrame:
     """Compare forms that send objects with full frames at `at` dB inside objects, all bytes counted.
 
     Parameters
@@ -220,6 +230,8 @@ def ratios(table: pd.DataFrame, *, at: float = 36.0, against: str | None = None)
         Quality in dB.
     against : str, optional
         The full-frame form; default is the form of the same encoder, MJPEG for stills.
+    index : bool
+        Count the list of objects. It serves search, which whole frames do not offer; the picture does not need it.
 
     Returns
     -------
@@ -228,6 +240,9 @@ def ratios(table: pd.DataFrame, *, at: float = 36.0, against: str | None = None)
         saving); nan where a curve does not reach `at`.
     """
     rows = []
+    table = (
+        table if index else table.assign(bytes_per_frame=table["bytes_per_frame"] - table["index_per_frame"])
+    )
     for (noise, kind, form), part in table[table["kind"] != "full"].groupby(
         ["noise", "kind", "form"], sort=False
     ):

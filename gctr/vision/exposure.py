@@ -11,7 +11,6 @@ picture is no exposure change at all.
 
 from typing import NamedTuple
 
-import cv2
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -70,23 +69,58 @@ def _fit_kernel(seen, truth, limits):  # pragma: no cover
 
 
 def find_shadow(
-    frame: NDArray[np.uint8], plate: NDArray[np.uint8], exposure: Exposure | None = None
+    frame: NDArray[np.uint8],
+    plate: NDArray,
+    where: NDArray[np.bool_],
+    exposure: Exposure | None = None,
+    *,
+    scale: float = 1.0,
 ) -> NDArray[np.bool_]:
-    """Return where `frame` is `plate` in shadow, (H, W) bool: darker, by the same factor in all channels and
-    around.
+    """Return where `frame` is `plate` in shadow, (H, W) bool: darker, by the same factor in all channels and around.
 
     Parameters
     ----------
-    frame, plate : (H, W, 3) uint8
+    frame : (H, W, 3) uint8
         BGR.
+    plate : (H, W, 3) uint8 or int16
+        BGR, in units of `scale` grey levels.
+    where : (H, W) bool
+        Pixels that are asked about.
     exposure : Exposure, optional
         What brings the frame into the plate's light.
     """
     gain, offset = exposure or (1.0, 0.0)
-    lit = frame * np.float32(gain) + np.float32(offset)
-    left = (lit + 1) / (plate.astype(np.float32) + 1)
-    mean = left.mean(axis=2)
-    tint = np.abs(left - mean[..., None]).max(axis=2)
-    local = cv2.blur(mean, (5, 5))
-    variance = cv2.blur(mean * mean, (5, 5)) - local * local
-    return (mean > DARKEST) & (mean < LIGHTEST) & (tint < TINT) & (variance < ROUGH**2)
+    found = np.zeros(where.shape, dtype=np.bool_)
+    _shadow_kernel(frame, plate, np.float32(scale), np.float32(gain), np.float32(offset), where, found)
+    return found
+
+
+@nb.njit(cache=True, nogil=True)
+def _light_left(frame, plate, scale, gain, offset, y, x):  # pragma: no cover
+    """Return the share of the plate's light at one pixel, all channels together."""
+    seen = np.float32(frame[y, x, 0]) + np.float32(frame[y, x, 1]) + np.float32(frame[y, x, 2])
+    known = np.float32(plate[y, x, 0]) + np.float32(plate[y, x, 1]) + np.float32(plate[y, x, 2])
+    return (seen * gain + 3 * offset + 3) / (known * scale + 3)
+
+
+@nb.njit(cache=True, nogil=True)
+def _shadow_kernel(frame, plate, scale, gain, offset, where, found):  # pragma: no cover
+    """Test colour, then texture over 5 x 5 pixels, of each pixel in `where`."""
+    height, width = where.shape
+    for y in range(height):
+        for x in range(width):
+            if not where[y, x]:
+                continue
+            mean = _light_left(frame, plate, scale, gain, offset, y, x)
+            even = DARKEST < mean < LIGHTEST
+            for c in range(3):
+                left = (frame[y, x, c] * gain + offset + 1) / (plate[y, x, c] * scale + 1)
+                even &= abs(left - mean) < TINT
+            if not even:
+                continue
+            n, total, squares = 0, 0.0, 0.0
+            for v in range(max(y - 2, 0), min(y + 3, height)):
+                for u in range(max(x - 2, 0), min(x + 3, width)):
+                    value = _light_left(frame, plate, scale, gain, offset, v, u)
+                    n, total, squares = n + 1, total + value, squares + value * value
+            found[y, x] = squares / n - (total / n) ** 2 < ROUGH**2

@@ -257,7 +257,9 @@ class RunningBackground:
             at = np.s_[y : y + h, x : x + w]
             tight = foreground[at].copy()
             if self._shadows:
-                plate = ((self._colour[at] + ONE // 2) >> 7).astype(np.uint8)
-                tight[find_shadow(frame[at], plate, self.exposure)] = 0
+                found = find_shadow(
+                    frame[at], self._colour[at], tight.view(bool), self.exposure, scale=1 / ONE
+                )
+                tight[found] = 0
             foreground[at] = cv2.morphologyEx(cv2.medianBlur(tight, 5), cv2.MORPH_CLOSE, CLOSING)
         return foreground.view(bool)

@@ -119,15 +119,18 @@ def test_the_camera_sends_nearly_all_of_every_object(material):
 def test_the_ledger_adds_up_and_the_roi_saves_at_equal_quality(material):
     plan = {("full", "live H.264"): (20, 26, 32), ("ROI", "live H.264"): (20, 26, 32)}
     table = bandwidth.sweep(material, plan, progress=False)
-    parts = table[[f"{name}_per_frame" for name in ("video", "background", "metadata", "sealing")]]
+    parts = table[[f"{name}_per_frame" for name in ("video", "background", "metadata", "index", "sealing")]]
     np.testing.assert_allclose(parts.sum(axis=1), table["bytes_per_frame"])
     roi = table[table["kind"] == "ROI"]
-    assert (roi[["background_per_frame", "metadata_per_frame", "sealing_per_frame"]] > 0).all(axis=None)
+    assert (
+        roi[["background_per_frame", "metadata_per_frame", "index_per_frame", "sealing_per_frame"]] > 0
+    ).all(axis=None)
     assert (table.groupby("kind")["psnr_object"].diff().dropna() < 0).all()
     at = float(table.groupby("kind")["psnr_object"].max().min()) - 1
     compared = bandwidth.ratios(table, at=at)
     assert len(compared) == 1
     assert 0 < compared["ratio"].iloc[0] < 3
+    assert bandwidth.ratios(table, at=at, index=False)["ratio"].iloc[0] < compared["ratio"].iloc[0]
 
 
 def test_stills_and_jpeg_video_are_measured_on_composed_pictures(material):
