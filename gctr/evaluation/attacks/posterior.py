@@ -6,7 +6,8 @@ neighbouring pixels are alike, in the background as far as the plate's are; (3) 
 one pixel to the next, since cameras halve the resolution of colour. Nobody knows which pixels are background, so
 pixels carry a hidden label.
 
-All slots are sampled in turn given the others (Gibbs sampling, annealed), then the labels, then the three
+All slots are sampled in turn given the others (Gibbs sampling, annealed), each neighbour weighed by how sure its own
+slot is, so that what the plate settles spreads into objects; then the labels, then the three
 distributions are fitted to the sample (stochastic EM): the attacker needs no training footage. The estimate is the
 value with the largest marginal posterior.
 
@@ -93,7 +94,7 @@ def infer(evidence: Evidence, *, sweeps: int = 40, seed: int = 0) -> Estimate:
     """
     sampler = _Sampler(evidence, np.random.default_rng(seed))
     for step in range(sweeps):
-        sampler.sweep(min(1.0, 1.5 * (step + 1) / sweeps), keep=step >= sweeps - sweeps // 4)
+        sampler.sweep(min(1.0, 1.2 * ((step + 1) / sweeps) ** 1.5), keep=step >= sweeps - sweeps // 4)
     return sampler.estimate()
 
 
@@ -107,9 +108,8 @@ class _Sampler:
         self._order = np.argsort(self._slots, kind="stable").astype(np.int32)
         self._first = np.searchsorted(self._slots[self._order], np.arange(n_slots + 1)).astype(np.int32)
         self._marginals = np.zeros((n_slots, 256), np.float32)
-        self._sure = np.zeros(n_slots, np.float32)
         self._step = 0
-        vectors = vote(evidence).argmax(axis=1) if self._known else rng.integers(0, 256, n_slots)
+        vectors, self._sure = _begin(evidence, n_slots, rng)
         self._x = self._c ^ vectors.astype(np.uint8)[self._slots]
         self._z = np.zeros(self._c.size // 3, np.bool_)
         self._noise = _laplace(6.0)
@@ -152,6 +152,18 @@ class _Sampler:
                 self._moving[k] = _table(residual[~both])
 
 
+def _begin(
+    evidence: Evidence, n_slots: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return each slot's first value and how sure it is: the plate's vote, or chance without a plate."""
+    if evidence.plate is None:
+        return rng.integers(0, 256, n_slots), np.full(n_slots, 1 / 256, np.float32)
+    scores = vote(evidence)
+    top = scores.max(axis=1, keepdims=True)
+    sure = 1 / np.exp(scores - top).sum(axis=1)
+    return scores.argmax(axis=1), np.minimum(sure, 0.99).astype(np.float32)  # to be looked at at least once
+
+
 def _laplace(scale: float) -> Table:
     weights = np.exp(-np.abs(np.arange(-CENTRE, CENTRE + 1)) / scale)
     return np.log(0.95 * weights / weights.sum() + 0.05 / CENTRE).astype(np.float32)
@@ -192,8 +204,8 @@ def _label_kernel(x, plate, links, z, noise, potts, draws):
 
 
 @njit(cache=True, nogil=True)
-def _neighbours(i, ciphertext, plate, slots, links, x, z, still, moving, colour, q):
-    """Add to q[a] what the four neighbours say of byte i being a."""
+def _neighbours(i, ciphertext, plate, slots, links, x, z, sure, still, moving, colour, q):
+    """Add to q[a] what the four neighbours say of byte i being a, each as loud as its own slot is sure."""
     p, ch = i // 3, i % 3
     u, w = (ch + 1) % 3, (ch + 2) % 3
     for n in range(links.shape[1]):
@@ -212,10 +224,10 @@ def _neighbours(i, ciphertext, plate, slots, links, x, z, still, moving, colour,
                 d = CENTRE + a - (a ^ mask)
                 q[a] += pair[d - shift] + tint[d - first] + tint[d - second]
         else:
-            start = CENTRE - np.int64(x[j])
+            start, loud = CENTRE - np.int64(x[j]), sure[slots[j]] ** 2
             t0, t1, t2 = pair[start - shift :], tint[start - first :], tint[start - second :]
             for a in range(256):
-                q[a] += t0[a] + t1[a] + t2[a]
+                q[a] += loud * (t0[a] + t1[a] + t2[a])
 
 
 @njit(cache=True, nogil=True)
@@ -254,7 +266,7 @@ def _sweep_kernel(
             q[:] = 0
             if z[i // 3]:
                 q[:] = noise[CENTRE - np.int64(plate[i]) : CENTRE - np.int64(plate[i]) + 256]
-            _neighbours(i, ciphertext, plate, slots, links, x, z, still, moving, colour, q)
+            _neighbours(i, ciphertext, plate, slots, links, x, z, sure, still, moving, colour, q)
             c = np.int64(ciphertext[i])
             for v in range(256):
                 s[v] += q[v ^ c]

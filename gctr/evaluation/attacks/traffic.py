@@ -4,8 +4,8 @@ No cipher hides how long a message is, and ROI transmission makes the length fol
 attacker sees sizes and times on the wire. Padding rounds sizes up to classes; only a constant size at a constant
 rate says nothing, and it gives the saving back.
 
-Limits: the sizes are those of one camera without face patches; congestion and the transport's own framing are left
-out.
+Limits: no face is looked for, so patches are those that the camera makes without a detector; congestion and the
+transport's own framing are left out.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -21,7 +22,7 @@ from gctr.evaluation.statistics import permutation_test
 from gctr.parties.camera import Camera, CameraSettings, Observation
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import new_key
-from gctr.parties.messages import Mode
+from gctr.parties.messages import Mode, ObjectVideo, SealedPatch, decode, encode
 
 Sizes = NDArray[np.int64]
 
@@ -50,7 +51,7 @@ class _Wire:
 
 
 class _NoFaces:
-    """No face is looked for: patches are left out of the traffic."""
+    """Finds no face: detection would take most of the time."""
 
     def detect(self, image: Octets) -> NDArray[np.float32]:
         return np.empty((0, 5), np.float32)
@@ -90,7 +91,15 @@ def record_traffic(
         pass
     times, objects, activity = (np.array(column) for column in zip(*rows, strict=True))
     traffic = Traffic(np.array([len(m) for m in wire.messages]), times, objects, activity)
-    return traffic, [np.frombuffer(open_message(key, m)[1], np.uint8) for m in wire.messages]
+    rng = np.random.default_rng(0)
+    return traffic, [_repeatable(open_message(key, m)[1], rng) for m in wire.messages]
+
+
+def _repeatable(body: bytes, rng: np.random.Generator) -> Octets:
+    """Return a message with its sealed patches, random each time, replaced by bytes of a fixed generator."""
+    objects = decode(body, ObjectVideo)
+    patches = [SealedPatch(p.track_id, rng.bytes(12), rng.bytes(len(p.ciphertext))) for p in objects.patches]
+    return np.frombuffer(encode(replace(objects, patches=patches)), np.uint8)
 
 
 def read_traffic(

@@ -96,18 +96,27 @@ def follow_regions(frames: Iterable[Octets], plate: Octets) -> Iterator[Frame]:
         yield Frame(number, image, Region.of(find_boxes(model.apply(image)), plate.shape[:2]))
 
 
-def spread(frames: Sequence[Frame], count: int, most_pixels: int = 45_000) -> list[Frame]:
+def spread(frames: Sequence[Frame], count: int, most_pixels: int = 60_000) -> list[Frame]:
     """Return `count` of the frames, evenly spread in time, ends left out.
 
-    Frames whose region has more than `most_pixels` are passed over, unless all have: attacks take time in proportion.
+    Frames whose region has more than `most_pixels`, or whose largest box is cut by the picture's side, are passed
+    over if enough others are left: attacks take time in proportion, and half a person makes a poor picture.
     """
     small = [f for f in frames if f.region.pixels.size <= most_pixels]
     if len(small) < count:
         small = sorted(
             sorted(frames, key=lambda f: f.region.pixels.size)[: 2 * count], key=lambda f: f.number
         )
-    at = (np.arange(1, count + 1) * len(small)) // (count + 1)
-    return [small[k] for k in np.unique(at)] if small else []
+    whole = [f for f in small if _is_whole(f)]
+    pick = whole if len(whole) >= count else small
+    at = (np.arange(1, count + 1) * len(pick)) // (count + 1)
+    return [pick[k] for k in np.unique(at)] if pick else []
+
+
+def _is_whole(frame: Frame) -> bool:
+    boxes = frame.region.boxes
+    x0, _, x1, _ = boxes[((boxes[:, 2:] - boxes[:, :2]).prod(axis=1)).argmax()]
+    return bool(x0 > 0 and x1 < frame.image.shape[1])
 
 
 def is_foreground(image: Octets, plate: Octets, tolerance: int = 20) -> NDArray[np.bool_]:
