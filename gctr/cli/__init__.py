@@ -3,6 +3,7 @@
 Numeric and video libraries take a second to load: each command imports what it needs when it runs.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -63,11 +64,11 @@ def _main(
 ) -> None: ...
 
 
-for command in (pipeline.protect, pipeline.compose, pipeline.unmask, pipeline.info):
+COMMANDS: list[Callable[..., None]] = [pipeline.protect, pipeline.compose, pipeline.unmask, pipeline.info]
+COMMANDS += [masks.mask, masks.grant]
+for command in COMMANDS:
     app.command()(command)
 app.command(cls=notebooks.PairsOfWords)(notebooks.run)
-for command in (masks.mask, masks.grant):
-    app.command()(command)
 app.add_typer(masks.audit, name="audit")
 app.add_typer(masks.keys, name="keys")
 app.add_typer(datasets.app, name="datasets")

@@ -76,8 +76,9 @@ def open_cloud(folder: Path, stages: Stages | None = None) -> Cloud:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder / 'settings.json'} is damaged ({error}): restore it") from None
     key = read_key(folder / "store.key", "store")
-    more = {"stages": stages} if stages else {}
-    return Cloud(folder, key, blobs=settings.blobs, **more)
+    if stages is None:
+        return Cloud(folder, key, blobs=settings.blobs)
+    return Cloud(folder, key, blobs=settings.blobs, stages=stages)
 
 
 def read_token(path: Path) -> str:

@@ -54,8 +54,9 @@ class _OpenCvBackground:
         self._subtractor = subtractor
         self._tolerance = tolerance
         self._fed = plate is not None
-        for _ in range(WARM_UP if plate is not None else 0):
-            subtractor.apply(plate)
+        if plate is not None:
+            for _ in range(WARM_UP):
+                subtractor.apply(plate)
 
     def apply(self, frame: NDArray[np.uint8], held: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
         """See `BackgroundModel.apply`."""
