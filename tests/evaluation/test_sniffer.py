@@ -1,0 +1,93 @@
+"""The sniffer finds what lies open, and nothing where the parties keep their word."""
+
+import numpy as np
+import pytest
+
+from gctr.evaluation import sniffer
+
+from ..parties.conftest import KnownFaces, make_street
+
+
+def faces_by_frame(street):
+    return {5 + k: [boxes[k] for boxes in street.faces.values()] for k in range(len(street.faces[0]))}
+
+
+SESSIONS = {}
+FOUND = {}
+
+
+def found_in(mode, tls, tmp_path_factory):
+    """Search each session once."""
+    if (mode, tls) not in FOUND:
+        FOUND[mode, tls] = sniffer.search(session(mode, tls, tmp_path_factory)).set_index(["what", "where"])[
+            "found"
+        ]
+    return FOUND[mode, tls]
+
+
+def session(mode, tls, tmp_path_factory):
+    """Record each session once."""
+    if (mode, tls) not in SESSIONS:
+        street = make_street()
+        still = [(0.0, street.frames[0])] * 10
+        SESSIONS[mode, tls] = sniffer.record_session(
+            [*still, *((1 + t, frame) for t, frame in street.timed())],
+            {10 + k: boxes for k, boxes in faces_by_frame(street).items()},
+            tmp_path_factory.mktemp("session"),
+            mode=mode,
+            tls=tls,
+            segment_frames=5,
+            detector=KnownFaces(),
+        )
+    return SESSIONS[mode, tls]
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
+@pytest.mark.parametrize("mode", ["bucket_gcm", "bucket_ctr", "ctr", "gctr"])
+def test_no_face_and_no_key_passes_or_stays(mode, tls, tmp_path_factory):
+    found = found_in(mode, tls, tmp_path_factory)
+    for what in ("face pixels", "coded faces", "unmask key"):
+        assert found[what].sum() == 0, f"the cloud never sees one: {found}"
+    assert found["storage key"]["wire"] == 0
+    assert found["coded background"]["wire"] == 0
+    assert found["coded background"]["cloud's disk"] == 0
+
+
+def test_the_search_sees_what_is_there(tmp_path_factory):
+    """The cloud holds the storage key, on disk and in memory; without TLS tokens pass openly; with it they do not."""
+    plain = sniffer.search(session("bucket_gcm", False, tmp_path_factory)).set_index(["what", "where"])[
+        "found"
+    ]
+    tls = sniffer.search(session("bucket_gcm", True, tmp_path_factory)).set_index(["what", "where"])["found"]
+    assert (plain["tokens"]["wire"], tls["tokens"]["wire"]) == (2, 0)
+    assert plain["tokens"]["cloud's disk"] == 0
+    assert plain["storage key"]["cloud's disk"] >= 1
+    assert plain["storage key"]["cloud's memory"] >= 1, "so memory was really read"
+    assert plain["coded background"]["cloud's memory"] >= 1
+
+
+def test_needles_are_found_across_chunks():
+    street = make_street()
+    x0, y0, x1, y1 = street.faces[0][3]
+    leak = street.frames[8, y0:y1, x0:x1].tobytes()
+    row = street.frames[8, (y0 + y1) // 2, x0:x1].tobytes()
+    assert sniffer.find([row, b"not there at all"], [b"abc" + leak, b""]) == {row}
+
+
+def test_sizes_tell_when_somebody_is_there(tmp_path_factory):
+    told = sniffer.what_sizes_tell(session("bucket_gcm", True, tmp_path_factory))
+    assert told["segments"] == 8
+    assert told["presence_auc"] == 1.0, (
+        "an empty segment is always smaller: this leak is measured, not hidden"
+    )
+    assert told["count_correlation"] > 0.5
+    recorded = session("bucket_gcm", True, tmp_path_factory)
+    seen = sniffer.bursts(recorded.chunks)
+    assert seen["size"].sum() == sum(len(chunk.data) for chunk in recorded.chunks if chunk.outward)
+    assert (np.diff(seen["time"]) > 0).all()
+
+
+def test_sizes_without_variety_tell_nothing(tmp_path_factory):
+    recorded = session("bucket_gcm", True, tmp_path_factory)
+    told = sniffer.what_sizes_tell(recorded._replace(sent=recorded.sent.assign(size=1, objects=1)))
+    assert np.isnan(told["presence_auc"]) and np.isnan(told["count_correlation"])
