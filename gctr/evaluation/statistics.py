@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
@@ -129,3 +130,38 @@ def permutation_test(
         shuffled = np.concatenate([stretches[k] for k in order])
         null.append(score(a, np.roll(shuffled, rng.integers(len(b)))))
     return observed, rank_p_value(observed, null)
+
+
+class Findings:
+    """Collects one line a test; `table` corrects them together."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, str, str, float, float, float]] = []
+
+    def add(self, attack: str, mode: str, measure: str, score: float, null: float, p_value: float) -> None:
+        """Note a score, what it would be by chance, and the p-value of its test."""
+        self._rows.append((attack, mode, measure, score, null, p_value))
+
+    def add_rows(self, attack: str, table: pd.DataFrame, measure: str, score: str, null: str | float) -> None:
+        """Note each row of a table with a `p_value`; `measure` and `null` name columns, or stand for themselves."""
+        for row in table.to_dict("records"):
+            chance = row[null] if isinstance(null, str) else null
+            self.add(
+                attack,
+                row.get("mode", "every mode"),
+                str(row.get(measure, measure)),
+                row[score],
+                chance,
+                row["p_value"],
+            )
+
+    def table(self) -> pd.DataFrame:
+        """Return all findings; `rejected` says where chance is rejected by Holm's procedure at 0.01."""
+        table = pd.DataFrame(self._rows, columns=["attack", "mode", "measure", "score", "null", "p_value"])
+        return table.assign(rejected=holm(table["p_value"]))
+
+
+def summarise(values: pd.Series, clips: pd.Series) -> Interval:
+    """Return a mean with its 99 % interval: by clip where there are several, else by stretches of time."""
+    several = clips.nunique() > 1
+    return bootstrap(values, clips if several else time_blocks(len(values), len(values)))

@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from gctr.cipher import GctrParams, bucket_gcm_open, bucket_layout
 from gctr.datasets import load
-from gctr.evaluation.attacks import boundaries, coincidence, cribs, reuse, suite, views
+from gctr.evaluation.attacks import boundaries, coincidence, cribs, panels, reuse, suite, views
 from gctr.evaluation.attacks.known_background import (
     keystream_slots,
     known_starts,
@@ -113,7 +113,7 @@ def test_one_raw_frame_betrays_gctr(crowded):
 
 
 def test_controls_stay_at_chance_over_200_keys_and_a_weak_generator_is_caught(payload):
-    table = suite.count_rejections(payload, seeds=200).set_index("mode")
+    table = panels.count_rejections(payload, seeds=200).set_index("mode")
     bound = binom.isf(1e-3 / 3, 200, 0.01)
     assert (table.loc[list(views.CONTROLS), "rejected"] <= bound).all()
     assert (table.loc[["gctr", "weak"], "rejected"] == 200).all()
@@ -318,7 +318,7 @@ def test_collisions_are_those_of_all_pairs(sizes, counted):
 def test_messages_of_one_size_share_their_keystream_under_gctr_alone(payload):
     other = make_frame(3)
     second = other.region.cut(other.image)
-    table = suite.equal_size_table(payload, second, SEED).set_index("mode")
+    table = panels.equal_size_table(payload, second, SEED).set_index("mode")
     assert table.read["gctr"] == 1.0
     assert (table.read[list(views.CONTROLS)] < 0.05).all()
     assert table.p_value["gctr"] < 1e-6

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from gctr.evaluation.attacks import suite, traffic
+from gctr.evaluation.attacks import traffic
 from gctr.evaluation.attacks.ghosts import find_ghosts, ghost_table
 from gctr.evaluation.attacks.tampering import tamper
+from gctr.evaluation.statistics import Findings
 from tests.evaluation.attacked import BOX, make_frame, make_plate
 
 
@@ -105,7 +106,7 @@ def test_ghosts_lie_where_people_stand(walk):
 
 
 def test_findings_are_corrected_together():
-    findings = suite.Findings()
+    findings = Findings()
     for p in (0.004, 0.004, 0.004):
         findings.add("x", "ctr", "y", 0, 0, p)
     assert not findings.table().rejected.any()  # each alone would be, at 0.01

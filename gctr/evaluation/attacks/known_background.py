@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binom
 from skimage.metrics import structural_similarity
 
 from gctr.cipher import GctrParams, bucket_layout
@@ -208,3 +209,8 @@ def _similarity(image: Octets, other: Octets) -> NDArray[np.float64]:
 
 def _mean(values: NDArray) -> float:
     return float(values.mean()) if values.size else float("nan")
+
+
+def exact_p_value(share: float, pixels: float) -> float:
+    """Return the p-value of so large a share of exact pixels, when each is guessed right with probability 2**-24."""
+    return float(binom.sf(round(share * pixels) - 1, int(pixels), 256.0**-3))

@@ -1,66 +1,35 @@
-"""The attacks side by side: controls over many keys, clips pooled, all tests under one Holm correction, and costs."""
+"""The attacks of the notebook, each run on every mode: footage made ready, tables and pictures out."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binom
 
-from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_gcm_seal, ctr_xor, gctr_xor
 from gctr.datasets import Clip
 from gctr.evaluation.attacks.boundaries import find_boundaries, score_boundaries
-from gctr.evaluation.attacks.coincidence import coincide, coincide_between
-from gctr.evaluation.attacks.known_background import Recovered, known_starts, recover, score_recovery
-from gctr.evaluation.attacks.reuse import most_common_size, two_time_pad
+from gctr.evaluation.attacks.known_background import (
+    Recovered,
+    exact_p_value,
+    known_starts,
+    recover,
+    score_recovery,
+)
+from gctr.evaluation.attacks.reuse import most_common_size
 from gctr.evaluation.attacks.views import (
     CONTROLS,
     MODES,
     Frame,
     Octets,
     Region,
-    camera_secret,
     encrypt,
     follow_regions,
     layout_seed,
     spread,
 )
-from gctr.evaluation.randomness import measure_randomness
-from gctr.evaluation.statistics import ALPHA, Interval, bootstrap, holm, time_blocks
 from gctr.vision.background import register_plate
-
-
-class Findings:
-    """Collects one line a test; `table` corrects them together."""
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[str, str, str, float, float, float]] = []
-
-    def add(self, attack: str, mode: str, measure: str, score: float, null: float, p_value: float) -> None:
-        """Note a score, what it would be by chance, and the p-value of its test."""
-        self._rows.append((attack, mode, measure, score, null, p_value))
-
-    def add_rows(self, attack: str, table: pd.DataFrame, measure: str, score: str, null: str | float) -> None:
-        """Note each row of a table with a `p_value`; `measure` and `null` name columns, or stand for themselves."""
-        for row in table.to_dict("records"):
-            chance = row[null] if isinstance(null, str) else null
-            self.add(
-                attack,
-                row.get("mode", "every mode"),
-                str(row.get(measure, measure)),
-                row[score],
-                chance,
-                row["p_value"],
-            )
-
-    def table(self) -> pd.DataFrame:
-        """Return all findings; `rejected` says where chance is rejected by Holm's procedure at 0.01."""
-        table = pd.DataFrame(self._rows, columns=["attack", "mode", "measure", "score", "null", "p_value"])
-        return table.assign(rejected=holm(table["p_value"]))
 
 
 class Footage(NamedTuple):
@@ -156,64 +125,6 @@ def see_without_plate(frame: Frame, plate: Octets, seed: int, sweeps: int) -> Si
     return Sight(table.assign(p_value=p_values), pictures)
 
 
-def equal_size_table(first: Octets, second: Octets, seed: int) -> pd.DataFrame:
-    """Send two payloads of one size under each mode.
-
-    Returns
-    -------
-    DataFrame
-        `mode`; `read`, the share of the second's bytes read by who knows the first; `equal`, the rate of equal
-        ciphertext bytes at equal places, and its `p_value`.
-    """
-    rows = []
-    for mode in MODES:
-        one, two = encrypt(mode, first, seed, 0), encrypt(mode, second, seed, 1)
-        same = coincide_between(one, two)
-        rows.append((mode, float((two_time_pad(one, two, first) == second).mean()), same.rate, same.p_value))
-    return pd.DataFrame(rows, columns=["mode", "read", "equal", "p_value"])
-
-
-def payload_table(payloads: dict[str, Octets], seed: int) -> pd.DataFrame:
-    """Run attack 1 on payloads under gctr and ctr: `pairs` compared, `rate`, `over_chance` (1 is chance), `p_value`."""
-    rows = []
-    for name, data in payloads.items():
-        for mode in ("gctr", "ctr"):
-            found = coincide(encrypt(mode, data, seed))
-            rows.append((name, mode, found.pairs, found.rate, found.rate * 256, found.p_value))
-    return pd.DataFrame(rows, columns=["payload", "mode", "pairs", "rate", "over_chance", "p_value"])
-
-
-def randomness_panel(raw: Octets, coded: Octets, seed: int) -> pd.DataFrame:
-    """Run the panel of `gctr.evaluation.randomness` on the broken mode and on ctr; column `mode` tells which."""
-    key, secret = camera_secret(seed)
-    one_block = GctrParams(buckets=GctrParams().group_size)
-    cases: dict[str, Callable[[bytes], Octets]] = {
-        "gctr": lambda k: gctr_xor(k, secret, raw),
-        "gctr, one block a bucket": lambda k: gctr_xor(k, secret, raw, params=one_block),
-        "gctr on H.264": lambda k: gctr_xor(k, secret, coded),
-        "ctr": lambda k: ctr_xor(k, secret, raw),
-    }
-    return pd.concat([measure_randomness(run, key).assign(mode=mode) for mode, run in cases.items()])
-
-
-def count_rejections(payload: Octets, seeds: int = 200, alpha: float = ALPHA) -> pd.DataFrame:
-    """Run attack 1 on one payload under many keys: how often is chance rejected?
-
-    Returns
-    -------
-    DataFrame
-        `mode`, `seeds`, `rejected` at level `alpha`, `expected` of them by chance, the `p_value` of as many under
-        chance, and the `largest_p` of all seeds. ``weak`` is a planted generator that must be caught.
-    """
-    rows = []
-    for mode in (*MODES, "weak"):
-        p_values = [coincide(encrypt(mode, payload, seed)).p_value for seed in range(seeds)]
-        rejected = sum(p < alpha for p in p_values)
-        chance = float(binom.sf(rejected - 1, seeds, alpha))
-        rows.append((mode, seeds, rejected, seeds * alpha, chance, max(p_values)))
-    return pd.DataFrame(rows, columns=["mode", "seeds", "rejected", "expected", "p_value", "largest_p"])
-
-
 def attack_frames(
     frames: Sequence[Frame],
     plate: Octets,
@@ -241,12 +152,6 @@ def attack_frames(
     return seen, score_recovery(frames, seen.images, plate).assign(mode=mode, evidence=seen.evidence)
 
 
-def summarise(values: pd.Series, clips: pd.Series) -> Interval:
-    """Return a mean with its 99 % interval: by clip where there are several, else by stretches of time."""
-    several = clips.nunique() > 1
-    return bootstrap(values, clips if several else time_blocks(len(values), len(values)))
-
-
 def object_crops(frames: Sequence[Frame]) -> list[tuple[Frame, Region]]:
     """Return every object of every frame as a partial image of its own."""
     return [
@@ -259,48 +164,6 @@ def same_size_crops(crops: Sequence[tuple[Frame, Region]], count: int = 12) -> l
     members = most_common_size([region.pixels.size for _, region in crops])
     at = np.linspace(0, len(members) - 1, min(count, len(members))).round().astype(int)
     return [crops[k] for k in members[at]]
-
-
-def price_modes(sizes: Sequence[int] = (10_000, 1_000_000), repeats: int = 15) -> pd.DataFrame:
-    """Return what each mode costs in bytes and in time, timed in turn on the same data.
-
-    Returns
-    -------
-    DataFrame
-        `bytes` of plaintext, `mode`, `added_bytes`, `added` (share), `microseconds` (median) and `time_over_ctr`, the
-        median of the ratios within each round.
-    """
-    rows = []
-    for size in sizes:
-        data = np.random.default_rng(0).integers(0, 256, size, np.uint8)
-        rounds = [[_microseconds(mode, data) for mode in MODES] for _ in range(repeats + 1)][1:]
-        base = MODES.index("ctr")
-        for k, mode in enumerate(MODES):
-            added = len(_seal(mode, data)) - size
-            spent, ratio = median(r[k] for r in rounds), median(r[k] / r[base] for r in rounds)
-            rows.append((size, mode, added, added / size, spent, ratio))
-    names = ["bytes", "mode", "added_bytes", "added", "microseconds", "time_over_ctr"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _microseconds(mode: str, data: Octets) -> float:
-    began = time.perf_counter()
-    _seal(mode, data)
-    return (time.perf_counter() - began) * 1e6
-
-
-def _seal(mode: str, data: Octets) -> Octets | bytes:
-    key, nonce, seed = bytes(range(32)), bytes(8), bytes(range(16))
-    if mode == "gctr":
-        return gctr_xor(key, seed, data)
-    if mode == "ctr":
-        return ctr_xor(key, seed, data)
-    return (bucket_ctr_xor if mode == "bucket_ctr" else bucket_gcm_seal)(key, nonce, seed, data)
-
-
-def exact_p_value(share: float, pixels: float) -> float:
-    """Return the p-value of so large a share of exact pixels, when each is guessed right with probability 2**-24."""
-    return float(binom.sf(round(share * pixels) - 1, int(pixels), 256.0**-3))
 
 
 def people_in_view(clip: Clip, n_frames: int) -> NDArray[np.float64] | None:
