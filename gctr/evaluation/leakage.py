@@ -13,7 +13,7 @@ attacker; the linear attackers of `gctr.evaluation.matchers` are weaker than the
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -203,6 +203,11 @@ def summary(result: Attack, draws: int = 1000) -> dict[str, float | int | bool]:
         "people": interval.n,
         "at_chance": low <= chance <= high,
     }
+
+
+def verdict_numbers(row: pd.Series) -> dict[str, Any]:
+    """Return a row of attacks as the numbers of `gctr.experiments.Run.save_verdict`."""
+    return {"value": row.rank1, "low": row.low, "high": row.high, "unit": "1", "n": int(row.people)}
 
 
 def reconstruct(faces: Faces, styles: Mapping[str, MaskStyle | None], *, ridge: float = 20.0) -> pd.DataFrame:
