@@ -4,10 +4,9 @@ Fewer buckets save AES calls and lengthen the runs that share a vector. The curv
 attacker with the registered plate recovers (attack 3), the rate of coincidences (attack 1), and throughput.
 """
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from statistics import median
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from gctr.cipher import GctrParams, ctr_xor, gctr_xor
 from gctr.evaluation.attacks.coincidence import coincide
 from gctr.evaluation.attacks.known_background import known_starts, recover, score_recovery
 from gctr.evaluation.attacks.views import Frame, Octets, camera_secret, encrypt
+from gctr.evaluation.throughput import Maker, measure, ratio
 
 SETTINGS = tuple(GctrParams(buckets=buckets) for buckets in (100, 50, 25, 10, 5, 2, 1))
 """From one block a bucket to one bucket a group of 100 blocks; 5 buckets are version 1's."""
@@ -58,30 +58,22 @@ def measure_leakage(
 def measure_speed(
     settings: Sequence[GctrParams] = SETTINGS, *, size: int = 1 << 20, repeats: int = 15
 ) -> pd.DataFrame:
-    """Time each setting against AES-CTR of the library, in turn, so that a noisy machine disturbs all alike.
+    """Time each setting beside AES-CTR, in place, alternating (`gctr.evaluation.throughput.measure`).
 
     Returns
     -------
     DataFrame
         `buckets`, `gigabytes_a_second` (median) and `speed_over_ctr`, the median of the ratios within each round.
     """
-    data, out = np.random.default_rng(0).integers(0, 256, size, np.uint8), np.empty(size, np.uint8)
     key, seed = camera_secret(0)
-    ctr_xor(key, seed, data, out=out)
-    rounds = []
-    for _ in range(repeats):
-        base = _seconds(lambda: ctr_xor(key, seed, data, out=out))
-        rounds.append(
-            [base, *(_seconds(lambda p=p: gctr_xor(key, seed, data, params=p, out=out)) for p in settings)]
-        )
-    rows = []
-    for k, params in enumerate(settings, start=1):
-        ratio = median(row[0] / row[k] for row in rounds)
-        rows.append((params.buckets, size / median(row[k] for row in rounds) / 1e9, ratio))
+    makers = {str(params.buckets): _maker(partial(gctr_xor, key, seed, params=params)) for params in settings}
+    samples = measure(
+        {"ctr": _maker(partial(ctr_xor, key, seed)), **makers}, size, repeats=repeats, in_place=True
+    )
+    rates = samples.groupby("contender")["gb_per_s"].median()
+    rows = [(int(name), rates[name], ratio(samples, name, "ctr").value) for name in makers]
     return pd.DataFrame(rows, columns=["buckets", "gigabytes_a_second", "speed_over_ctr"])
 
 
-def _seconds(work) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def _maker(xor: Callable[..., Any]) -> Maker:
+    return lambda source, target, n: partial(xor, source[:n], out=target[:n])
