@@ -23,6 +23,8 @@ from gctr.parties.keyfile import Key, KeyFileError
 from gctr.parties.messages import MAX_MESSAGE, Header, Message, MessageError, decode, encode
 
 _ZERO_COUNTER = bytes(16)
+# Groups of 32 KiB: a part can still be opened alone, and tags are 0.25 % of the bytes, not 5 % as in version 1.
+_LAYOUT = cipher.GctrParams(group_size=2048)
 
 
 def seal(key: Key, header: Header, body: bytes) -> bytes:
@@ -68,7 +70,9 @@ def _encrypt(key: Key, header: Header, plain_header: bytes, body: bytes) -> byte
     if header.mode == "bucket_gcm":
         secret, nonce = _message_key(key, header), _nonce(header)
         return bytes(
-            cipher.bucket_gcm_seal(secret, nonce, _layout_seed(header), body, associated_data=plain_header)
+            cipher.bucket_gcm_seal(
+                secret, nonce, _layout_seed(header), body, associated_data=plain_header, params=_LAYOUT
+            )
         )
     return _xor(key, header, body)
 
@@ -83,7 +87,7 @@ def _decrypt(key: Key, header: Header, message: Message) -> bytes:
     secret, nonce = _message_key(key, header), _nonce(header)
     try:
         plain = cipher.bucket_gcm_open(
-            secret, nonce, _layout_seed(header), message.body, associated_data=message.header
+            secret, nonce, _layout_seed(header), message.body, associated_data=message.header, params=_LAYOUT
         )
     except cipher.AuthenticationError:
         raise MessageError(
@@ -101,7 +105,7 @@ def _xor(key: Key, header: Header, data: bytes) -> bytes:
     secret = _message_key(key, header)
     if header.mode == "ctr":
         return bytes(cipher.ctr_xor(secret, _ZERO_COUNTER, data))
-    return bytes(cipher.bucket_ctr_xor(secret, _nonce(header), _layout_seed(header), data))
+    return bytes(cipher.bucket_ctr_xor(secret, _nonce(header), _layout_seed(header), data, params=_LAYOUT))
 
 
 def _message_key(key: Key, header: Header) -> bytes:
