@@ -63,22 +63,22 @@ def source_and_target(data: BytesLike, out: BytesLike | None) -> tuple[Octets, O
         If `out` is read-only, not contiguous, of another size, or overlaps `data` without being it.
     """
     source = as_octets(data, "data")
-    return source, np.empty(source.size, np.uint8) if out is None else _checked_target(out, source)
-
-
-def _checked_target(out: BytesLike, source: Octets) -> Octets:
+    if out is None:
+        return source, np.empty(source.size, np.uint8)
     if isinstance(out, np.ndarray) and not out.flags.c_contiguous:
         raise ValueError("out must be contiguous")
-    target = as_octets(out, "out")
-    if target is source and target.flags.writeable:
-        return target
+    target = source if out is data else as_octets(out, "out")
     if target.size != source.size:
         raise ValueError(f"out has {target.size} bytes, data has {source.size}; they must be equal")
     if target.size and not target.flags.writeable:
         raise ValueError("out is read-only")
-    if np.may_share_memory(target, source) and target.ctypes.data != source.ctypes.data:
+    if (
+        target is not source
+        and np.may_share_memory(target, source)
+        and target.ctypes.data != source.ctypes.data
+    ):
         raise ValueError("out overlaps data without being the same memory; pass data itself to work in place")
-    return target
+    return source, target
 
 
 def result_like(data: BytesLike, out: BytesLike | None, written: Octets) -> Any:

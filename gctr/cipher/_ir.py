@@ -86,9 +86,3 @@ def stream(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, offset: ir
         builder.store(block, builder.bitcast(where, PAIR.as_pointer()), align=16).set_metadata(
             "nontemporal", hint
         )
-
-
-def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None:
-    """Ask for a cache line that is about to be written; an address past the data does no harm."""
-    call = declare(builder.module, "llvm.prefetch.p0", ir.VoidType(), [PTR, I32, I32, I32])
-    builder.call(call, [builder.gep(pointer, [offset]), I32(1), I32(3), I32(1)])

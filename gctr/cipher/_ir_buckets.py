@@ -16,7 +16,6 @@ from gctr.cipher._ir import (
     declare,
     function,
     load,
-    prefetch,
     repeat_block,
     shuffle,
     splat,
@@ -26,7 +25,6 @@ from gctr.cipher._ir import (
 
 GROUPS = 16  # groups whose cuts are drawn together: two registers of 512 bits hide the multiplier's latency
 UNITS, CUTS = 100, 4  # of GCTR version 1
-AHEAD = 3200  # bytes: two groups, so that memory is read while the next cuts are drawn
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
 _WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 _LOW = 0xFFFFFFFF
@@ -129,8 +127,6 @@ def _write_xor_group(kernel: ir.Function, target: Target) -> None:
             with branch:
                 read = fetch(builder, vectors, index)
                 for unit in range(0, UNITS, 4):
-                    if put is store:
-                        prefetch(builder, dst, I64(16 * unit + AHEAD))
                     text = load(builder, Target("x86", 4).vector, src, I64(16 * unit))
                     put(builder, builder.xor(text, read(unit)), dst, I64(16 * unit))
     builder.ret_void()

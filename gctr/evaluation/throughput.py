@@ -44,7 +44,7 @@ Maker = Callable[[Octets, Octets, int], Run]
 KEY, LONG_KEY = bytes(range(16)), bytes(range(32))
 NONCE, SEED, IV = bytes(range(8)), bytes(range(16)), bytes(range(12))
 SLACK = 16  # a library may ask for a block more than it writes
-SAMPLE_SECONDS = 2e-4  # a sample repeats a short run until it is this long
+SAMPLE_SECONDS = 5e-4  # a sample repeats a short run until it is this long
 LARGE_BUCKETS = GctrParams(group_size=4096)
 
 warnings.filterwarnings(
@@ -65,9 +65,9 @@ def contenders(*, fresh_context: bool = False) -> dict[str, Maker]:
     return {
         "memcpy": lambda src, dst, n: partial(np.copyto, dst[:n], src[:n]),
         "xor constant": _xor_constant,
-        "gctr": lambda src, dst, n: partial(gctr_xor, KEY, SEED, src[:n], out=dst[:n]),
-        "ctr": lambda src, dst, n: partial(ctr_xor, KEY, SEED, src[:n], out=dst[:n]),
-        "bucket_ctr": lambda src, dst, n: partial(bucket_ctr_xor, KEY, NONCE, SEED, src[:n], out=dst[:n]),
+        "gctr": partial(_ours, partial(gctr_xor, KEY, SEED)),
+        "ctr": partial(_ours, partial(ctr_xor, KEY, SEED)),
+        "bucket_ctr": partial(_ours, partial(bucket_ctr_xor, KEY, NONCE, SEED)),
         "bucket_gcm": lambda src, dst, n: partial(bucket_gcm_seal, KEY, NONCE, SEED, src[:n]),
         "bucket_gcm, large": lambda src, dst, n: partial(
             bucket_gcm_seal, KEY, NONCE, SEED, src[:n], params=LARGE_BUCKETS
@@ -78,6 +78,11 @@ def contenders(*, fresh_context: bool = False) -> dict[str, Maker]:
         "PyCryptodome CTR": _pycryptodome_ctr_fresh if fresh_context else _pycryptodome_ctr,
         "PyCryptodome GCM": _pycryptodome_gcm,
     }
+
+
+def _ours(xor: Callable, src: Octets, dst: Octets, n: int) -> Run:
+    data = src[:n]
+    return partial(xor, data, out=data if src is dst else dst[:n])
 
 
 def _xor_constant(src: Octets, dst: Octets, n: int) -> Run:
@@ -127,6 +132,7 @@ def measure(
     repeats: int = 15,
     in_place: bool = False,
     threads: int = 1,
+    wall: bool = False,
 ) -> pd.DataFrame:
     """Time every contender on messages of one size, alternating.
 
@@ -142,6 +148,8 @@ def measure(
         the AEADs, which allocate what they return) then read the same memory and write elsewhere.
     threads : int
         Each has memory of its own; the rate is of all together.
+    wall : bool
+        Time one thread by the wall's clock too.
 
     Returns
     -------
@@ -149,24 +157,24 @@ def measure(
         Columns ``contender``, ``size``, ``place``, ``threads``, ``repeat``, ``seconds`` (a message of every thread)
         and ``gb_per_s`` (10**9 bytes a second).
     """
-    runs = {
-        name: [_memory_for(maker, size, in_place) for _ in range(threads)] for name, maker in makers.items()
-    }
+    memory = [_memory(size, in_place) for _ in range(threads)]
+    runs = {name: [maker(*pair, size) for pair in memory] for name, maker in makers.items()}
     counts = {name: _repetitions(several[0]) for name, several in runs.items()}
     rows, names = [], list(runs)
     with ThreadPoolExecutor(threads) as pool:
         for repeat in range(repeats):
             first = repeat % len(names)
             for name in names[first:] + names[:first]:
-                seconds = _timed(pool, runs[name], counts[name])
+                seconds = _timed(pool, runs[name], counts[name], wall or threads > 1)
                 rows.append((name, size, "in place" if in_place else "copy", threads, repeat, seconds))
     table = pd.DataFrame(rows, columns=["contender", "size", "place", "threads", "repeat", "seconds"])
     return table.assign(gb_per_s=threads * size / table["seconds"] / 1e9)
 
 
-def _memory_for(maker: Maker, size: int, in_place: bool) -> Run:
+def _memory(size: int, in_place: bool) -> tuple[Octets, Octets]:
+    """Return source and target, shared by all contenders so that none finds the cache emptied by another."""
     src = np.full(size + SLACK, 0x5A, np.uint8)
-    return maker(src, src if in_place else np.zeros(size + SLACK, np.uint8), size)
+    return src, src if in_place else np.zeros(size + SLACK, np.uint8)
 
 
 def _repetitions(run: Run) -> int:
@@ -176,16 +184,15 @@ def _repetitions(run: Run) -> int:
     return max(1, int(SAMPLE_SECONDS / (time.perf_counter() - began)))
 
 
-def _timed(pool: ThreadPoolExecutor, runs: list[Run], count: int) -> float:
+def _timed(pool: ThreadPoolExecutor, runs: list[Run], count: int, wall: bool) -> float:
+    clock = time.perf_counter if wall else time.thread_time
     if len(runs) == 1:
-        return _loop(runs[0], count, None) / count
+        return _loop(runs[0], count, clock) / count
     barrier = Barrier(len(runs))
-    return max(pool.map(lambda run: _loop(run, count, barrier), runs)) / count
+    return max(pool.map(lambda run: _loop(run, count, clock, barrier), runs)) / count
 
 
-def _loop(run: Run, count: int, barrier: Barrier | None) -> float:
-    """Seconds of `count` runs: of one thread the CPU's, which no other program lengthens; of several the wall's."""
-    clock = time.perf_counter if barrier else time.thread_time
+def _loop(run: Run, count: int, clock: Callable[[], float], barrier: Barrier | None = None) -> float:
     if barrier:
         barrier.wait()
     began = clock()

@@ -21,7 +21,7 @@ from gctr.cipher import (
     gctr_xor,
     gctr_xor_batch,
 )
-from gctr.evaluation.throughput import KEY, NONCE, SEED, Maker, Octets, Run
+from gctr.evaluation.throughput import KEY, NONCE, SEED, SLACK, Maker, Octets, Run
 
 
 def batch_contenders(message: int) -> dict[str, Maker]:
@@ -48,15 +48,14 @@ def _secrets(count: int) -> tuple[Octets, Octets, Octets]:
 
 def _openssl_each(src: Octets, dst: Octets, n: int, message: int) -> Run:
     keys, counters, _ = _secrets(n // message)
-    spare = bytearray(message + 16)
     jobs = [
-        (algorithms.AES(key.tobytes()), library_modes.CTR(counter.tobytes()), src[a : a + message].data)
+        (key.tobytes(), counter.tobytes(), src[a : a + message].data, dst[a : a + message + SLACK].data)
         for key, counter, a in zip(keys, counters, range(0, n, message), strict=True)
     ]
 
     def run() -> None:
-        for key, mode, piece in jobs:
-            Cipher(key, mode).encryptor().update_into(piece, spare)
+        for key, counter, piece, out in jobs:
+            Cipher(algorithms.AES(key), library_modes.CTR(counter)).encryptor().update_into(piece, out)
 
     return run
 

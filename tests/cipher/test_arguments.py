@@ -65,10 +65,15 @@ def test_unusable_output(xor) -> None:
         xor(data, out=frozen)
     with pytest.raises(ValueError, match=r"read-only"):
         xor(data, out=bytes(64))
+    with pytest.raises(ValueError, match="read-only"):
+        xor(frozen, out=frozen)
     with pytest.raises(ValueError, match="63 bytes, data has 64"):
         xor(data, out=np.zeros(63, np.uint8))
-    with pytest.raises(ValueError, match="contiguous"):
-        xor(data, out=np.zeros(128, np.uint8)[::2])
+    for strided in (np.zeros(128, np.uint8)[::2], np.zeros((8, 16), np.uint8)[:, :8]):
+        with pytest.raises(ValueError, match="contiguous"):
+            xor(data, out=strided)
+        with pytest.raises(ValueError, match="contiguous"):
+            xor(strided, out=strided)
     with pytest.raises(ValueError, match="overlaps"):
         xor(memory[:64], out=memory[1:65])
     with pytest.raises(TypeError, match="uint8"):
