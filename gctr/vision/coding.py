@@ -162,6 +162,8 @@ def _encode(encoder: av.VideoCodecContext, image: NDArray[np.uint8], index: int)
 def _decode(packets: list[bytes], resolution_wh: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
     decoder = av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
+    # Refused before a picture is allocated: a few bytes can announce 16384x16384 px. Coded sides are multiples of 16.
+    decoder.options = {"max_pixels": str((resolution_wh[0] + 32) * (resolution_wh[1] + 32))}
     try:
         for packet in [*packets, None]:
             for frame in decoder.decode(av.Packet(packet) if packet else None):
