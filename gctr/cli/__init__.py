@@ -28,6 +28,12 @@ The same over a network, each party a process of its own:
     gctr camera run SOURCE --home HERE/camera
     gctr surveillance list --home HERE/surveillance
 
+Faces in any video, and who may lift a mask:
+
+    gctr mask VIDEO -o out.mp4    mask faces; --sealed lets 'gctr unmask' put them back
+    gctr grant DIR --track 7      one person's key, until it expires
+    gctr audit verify DIR         the log of what was unmasked
+
 Footage and measurements:
 
     gctr datasets list             public footage, and where it comes from

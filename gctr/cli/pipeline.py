@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gctr.parties.local import Protected
     from gctr.parties.messages import Mode
+    from gctr.vision.covers import Policy
 
 Folder = Annotated[Path, typer.Argument(help="What 'gctr protect' wrote.", show_default=False)]
 
@@ -33,6 +34,7 @@ def protect(
         int, typer.Option(min=0, max=51, help="Quantisation of the objects' video; +6 halves it.")
     ] = 24,
     threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Lowest score of a face.")] = 0.2,
+    policy: Annotated[str, typer.Option(help="What of a person is masked: face, head or body.")] = "face",
     segment: Annotated[int, typer.Option(min=1, max=1000, help="Frames in a segment.")] = 50,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
 ) -> None:
@@ -45,7 +47,9 @@ def protect(
     from gctr.parties.camera import CameraSettings
     from gctr.parties.local import protect as run
 
-    settings = CameraSettings(camera, _known_mode(mode), segment, qp, face_threshold=threshold)
+    settings = CameraSettings(
+        camera, _known_mode(mode), segment, qp, face_threshold=threshold, policy=_known_policy(policy)
+    )
     clip = load(video)
     clip = clip.head(frames) if frames else clip
     with frames_progress() as progress:
@@ -123,6 +127,14 @@ def _known_mode(text: str) -> Mode:
     if text not in get_args(Mode):
         raise typer.BadParameter(f"{text!r} is none of {', '.join(get_args(Mode))}", param_hint="--mode")
     return cast("Mode", text)
+
+
+def _known_policy(text: str) -> Policy:
+    from gctr.vision.covers import POLICIES
+
+    if text not in POLICIES:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(POLICIES)}", param_hint="--policy")
+    return cast("Policy", text)
 
 
 def _tell_protected(folder: Path, result: Protected) -> None:
