@@ -117,3 +117,19 @@ def test_a_face_that_was_there_when_the_background_was_registered_is_masked(stre
     camera.register([street.frames[10]] * 3)
     for walker in (0, 1):
         assert (crop(camera.plate, street.faces[walker][5]) == SOLID_BGR).all()
+
+
+def test_faces_alone_are_sealed_where_that_is_asked_for(street, cloud, store_key, unmask_key):
+    sizes = {}
+    for seal in ("all", "faces"):
+        settings = CameraSettings(camera=f"cam-{seal}", segment_frames=10, face_margin=0.0, seal=seal)
+        camera = Camera(store_key, unmask_key, settings, KnownFaces())
+        cloud.put(camera.register(street))
+        seen = []
+        sizes[seal] = sum(sent.size for sent in camera.run(street.timed(), cloud, inspect=seen.extend))
+        masked = {cover.xyxy for o in seen for cover in o.covers if cover.reason == "head"}
+        assert masked  # whoever shows no face is masked either way
+    assert sizes["faces"] < sizes["all"]
+    shown = list(Surveillance(cloud, store_key, unmask_key).watch("cam-faces", unmask=True))
+    for frame, box in visible_faces(street):
+        np.testing.assert_array_equal(crop(shown[frame].image, box), crop(street.frames[frame], box))
