@@ -5,7 +5,7 @@ surrounds them has gone through lossy video. Paper: section 3 d) and figure 2.
 """
 
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -114,8 +114,20 @@ class Surveillance:
         if unmask and self._audit and sequences:
             span = (min(sequences), max(sequences))
             self._audit.append("unmask", camera, track_id=track_id, segments=span, reason=reason, who=who)
+        latest, ordered = -1, sequences == sorted(set(sequences))
         for sequence in sequences:
-            yield from self._segment(camera, sequence, unmask, track_id)
+            for shown in self._segment(camera, sequence, unmask, track_id):
+                if ordered and shown.number <= latest:
+                    raise MessageError(
+                        f"segment {sequence} of {camera} shows frames of an earlier one: it is a replay"
+                    )
+                latest = shown.number
+                yield shown
+
+    def gaps(self, camera: str) -> list[tuple[int, int]]:
+        """Return ranges of numbers, both ends included, that are missing between the segments the cloud lists."""
+        numbers = [segment.sequence for segment in self._cloud.segments(camera)]
+        return [(left + 1, right - 1) for left, right in pairwise(numbers) if right > left + 1]
 
     def segments(self, camera: str) -> Iterator[tuple[Header, ObjectVideo]]:
         """Yield what the cloud holds of a camera, faces sealed: for grants and for accounts."""
