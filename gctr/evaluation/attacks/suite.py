@@ -159,7 +159,7 @@ def object_crops(frames: Sequence[Frame]) -> list[tuple[Frame, Region]]:
     ]
 
 
-def same_size_crops(crops: Sequence[tuple[Frame, Region]], count: int = 12) -> list[tuple[Frame, Region]]:
+def same_size_crops(crops: Sequence[tuple[Frame, Region]], count: int = 8) -> list[tuple[Frame, Region]]:
     """Return up to `count` crops of the most frequent size: they share one keystream."""
     members = most_common_size([region.pixels.size for _, region in crops])
     at = np.linspace(0, len(members) - 1, min(count, len(members))).round().astype(int)
