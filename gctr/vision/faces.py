@@ -61,7 +61,8 @@ class CenterFace:
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (N, 5) float32 boxes and scores; see `FaceDetector`."""
         height, width = image.shape[:2]
-        size = (_round_up(width), _round_up(height))
+        # Never 32x32, the size the weights declare: OpenCV 4 then runs the batch of ten that they declare too.
+        size = (max(2 * _GRANULE, _round_up(width)), _round_up(height))
         blob = cv2.dnn.blobFromImage(image, 1.0, size, (0, 0, 0), swapRB=True, crop=False)
         net = self._net(size)
         net.setInput(blob)
