@@ -237,6 +237,11 @@ def test_recovery_is_the_same_each_time(frame, plate):
     assert np.array_equal(first.images[0], again.images[0])
 
 
+def test_few_sweeps_still_count_every_slot(frame, plate):
+    _, scores = suite.attack_frames([frame], plate, "weak", seed=SEED, sweeps=6)
+    assert scores.exact.item() > 0.5
+
+
 def test_scores_of_a_perfect_and_of_no_recovery(frame, plate):
     scores = score_recovery([frame, frame], [frame.image, plate], plate)
     assert scores.exact.tolist() == [1.0, 0.0]

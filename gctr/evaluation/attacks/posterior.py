@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from gctr.evaluation.attacks._kernels import CENTRE, label_kernel, sweep_kernel, vote_kernel
 
 N_LINKS = 4
+SETTLED = 4
+"""A slot that is all but certain is visited once in so many sweeps; each must be visited while averaging."""
 _WEIGHT = np.float32(
     0.4
 )  # neighbours repeat one another: as independent evidence they would be counted twice
@@ -88,13 +90,15 @@ def infer(evidence: Evidence, *, sweeps: int = 40, seed: int = 0) -> Estimate:
     ----------
     evidence : Evidence
     sweeps : int
-        Passes over all slots; the last quarter is averaged.
+        Passes over all slots; the last quarter, at least `SETTLED`, is averaged.
     seed : int
         Of the sampler.
     """
     sampler = _Sampler(evidence, np.random.default_rng(seed))
     for step in range(sweeps):
-        sampler.sweep(min(1.0, 1.2 * ((step + 1) / sweeps) ** 1.5), keep=step >= sweeps - sweeps // 4)
+        sampler.sweep(
+            min(1.0, 1.2 * ((step + 1) / sweeps) ** 1.5), keep=step >= sweeps - max(sweeps // 4, SETTLED)
+        )
     return sampler.estimate()
 
 
