@@ -12,69 +12,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.cipher._buffers import Octets
-from gctr.cipher._groups import (
-    bucket_ctr_into,
-    gctr_given,
-    gctr_into,
-    runs_given,
-    runs_into,
-)
+from gctr.cipher._calls import bucket_ctr_call, ctr_call, gctr_call, signed
+from gctr.cipher._groups import gctr_given, runs_given, runs_into
 from gctr.cipher._layout import fill_counters
-from gctr.cipher.aes import BLOCK, LANES, backend, ctr_into, library_blocks, library_ctr
-from gctr.cipher.buckets import VERSION_1, GctrParams, split128
+from gctr.cipher.aes import BLOCK, LANES, backend, library_blocks, library_ctr
+from gctr.cipher.buckets import VERSION_1, GctrParams, initial_bucket_id, split128
 
 STREAM_BYTES = 1 << 25  # from here on an output of its own is written past the cache, as memcpy does
 LIBRARY_BYTES = 1 << 22  # data whose counters the library encrypts in one call
 
 
-def ctr_piece(key: bytes, counter: int, offset: int, src: Octets, dst: Octets) -> None:
-    """AES-CTR from byte `offset` of the stream that begins at counter block `counter`."""
-    block, skip = (counter + offset // BLOCK) % (1 << 128), offset % BLOCK
+def ctr_piece(key: bytes, counter_block: bytes, offset: int, src: Octets, dst: Octets) -> None:
+    """AES-CTR from byte `offset` of the stream."""
     name = backend()
+    if name == "library" or offset >= 1 << 62:
+        block = (int.from_bytes(counter_block, "big") + offset // BLOCK) % (1 << 128)
+        counter_block, offset = block.to_bytes(BLOCK, "big"), offset % BLOCK
     if name == "library":
-        library_ctr(key, block.to_bytes(BLOCK, "big"), skip, src, dst)
+        library_ctr(key, counter_block, offset, src, dst)
     else:
-        ctr_into(LANES[name], _array(key), *split128(block), skip, src, dst, _streams(src, dst, skip))
+        ctr_call(LANES[name], _array(key + counter_block), offset, src, dst, _streams(src, dst, offset))
 
 
-def gctr_piece(key: bytes, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets) -> None:
-    """GCTR from byte `offset` of the data."""
+def gctr_piece(
+    key: bytes, seed: bytes, size: int, params: GctrParams, offset: int, src: Octets, dst: Octets
+) -> None:
+    """GCTR from byte `offset` of data of `size` bytes."""
+    name = backend()
+    if name != "library" and (params is VERSION_1 or params == VERSION_1):
+        place = signed(size), signed(offset), src, dst, _streams(src, dst, offset)
+        gctr_call(LANES[name], _array(key + seed), *place)
+        return
+    sid = initial_bucket_id(seed, size)
     if params.is_ctr:
-        ctr_piece(key, sid, offset, src, dst)
-        return
-    name = backend()
-    if name == "library":
+        ctr_piece(key, sid.to_bytes(BLOCK, "big"), offset, src, dst)
+    elif name == "library":
         _gctr_library(key, sid, params, offset, src, dst)
-        return
-    (first, skip), ids = divmod(offset, params.group_bytes), split128(sid)
-    if params is VERSION_1 or params == VERSION_1:
-        streaming = _streams(src, dst, skip)
-        gctr_into(LANES[name], _array(key), *ids, np.uint64(first), skip, src, dst, streaming)
     else:
-        runs_into(LANES[name], _array(key), *ids, _shape(params), np.uint64(first), skip, src, dst)
+        first, skip = divmod(offset, params.group_bytes)
+        runs_into(LANES[name], _array(key), *split128(sid), _shape(params), np.uint64(first), skip, src, dst)
 
 
 def bucket_ctr_piece(
-    key: bytes, nonce: int, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets
+    key: bytes,
+    nonce: bytes,
+    seed: bytes,
+    size: int,
+    params: GctrParams,
+    offset: int,
+    src: Octets,
+    dst: Octets,
 ) -> None:
-    """bucket_ctr from byte `offset` of the data."""
-    (first, skip), name = divmod(offset, params.group_bytes), backend()
+    """bucket_ctr from byte `offset` of data of `size` bytes."""
+    name = backend()
     if name == "library":
-        _bucket_ctr_library(key, nonce, sid, params, offset, src, dst)
+        sid = initial_bucket_id(seed, size)
+        _bucket_ctr_library(key, int.from_bytes(nonce, "big"), sid, params, offset, src, dst)
         return
-    shape, streaming = (params.group_size, params.buckets), _streams(src, dst, skip)
-    bucket_ctr_into(
-        LANES[name],
-        _array(key),
-        np.uint64(nonce),
-        *split128(sid),
-        shape,
-        np.uint64(first),
-        skip,
-        src,
-        dst,
-        streaming,
-    )
+    place = signed(size), signed(offset), (params.group_size, params.buckets)
+    bucket_ctr_call(LANES[name], _array(key + nonce + seed), *place, src, dst, _streams(src, dst, offset))
 
 
 def in_threads(
@@ -163,14 +159,14 @@ def _shape(params: GctrParams) -> tuple[int, int, int, int]:
     return params.group_size, params.buckets, params.unit_bytes, per_group
 
 
-def _array(key: bytes) -> Octets:
-    return np.frombuffer(bytearray(key), np.uint8)  # writable: see in_threads
+def _array(secrets: bytes) -> Octets:
+    return np.frombuffer(bytearray(secrets), np.uint8)  # writable: see in_threads
 
 
-def _streams(src: Octets, dst: Octets, skip: int) -> bool:
+def _streams(src: Octets, dst: Octets, offset: int) -> bool:
     """Whether to write past the cache: a large output of its own whose blocks lie on multiples of 16."""
     return (
         dst.size >= STREAM_BYTES
         and src.ctypes.data != dst.ctypes.data
-        and (dst.ctypes.data - skip) % BLOCK == 0
+        and (dst.ctypes.data - offset) % BLOCK == 0
     )

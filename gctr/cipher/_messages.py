@@ -87,7 +87,8 @@ class Batch:
         name = backend()
         if name == "library" or kernel is None:
             for i, (a, b) in enumerate(zip(self.starts.tolist(), self.stops.tolist(), strict=True)):
-                single(i, self.keys[i % len(self.keys)].tobytes(), self.src[a:b], self.dst[a:b])
+                if a < b:
+                    single(i, self.keys[i % len(self.keys)].tobytes(), self.src[a:b], self.dst[a:b])
             return
         parts = self._shares()
         if len(parts) == 1:

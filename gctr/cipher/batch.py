@@ -59,15 +59,15 @@ def ctr_xor_batch(
         Wrong numbers or sizes, messages that overlap or reach past the data, unusable `out`.
     """
     batch = Batch.checked(keys, data, starts, lengths, offsets, out, threads)
-    blocks, whole = rows(counter_blocks, "counter_blocks", (BLOCK,), batch.n), batch.offsets // BLOCK
-    counters = pairs(blocks, whole.astype(np.uint64))
+    blocks = rows(counter_blocks, "counter_blocks", (BLOCK,), batch.n)
+    counters = pairs(blocks, (batch.offsets // BLOCK).astype(np.uint64))
     skips = batch.offsets % BLOCK
 
     def kernel(lanes: tuple[int, ...], part: slice) -> None:
         ctr_many(lanes, batch.keys_of(part), counters[part], skips[part], *batch.place(part))
 
     def single(i: int, key: bytes, src: Octets, dst: Octets) -> None:
-        ctr_piece(key, _number(counters[i]), int(skips[i]), src, dst)
+        ctr_piece(key, blocks[i].tobytes(), int(batch.offsets[i]), src, dst)
 
     batch.run(kernel, single)
     return result_like(data, out, batch.dst)
@@ -116,7 +116,8 @@ def gctr_xor_batch(
     """
     warn_insecure()
     batch = Batch.checked(keys, data, starts, lengths, offsets, out, threads)
-    sids = _initial_ids(rows(seeds, "seeds", (BLOCK,), batch.n), batch.sizes(sizes))
+    each, whole = rows(seeds, "seeds", (BLOCK,), batch.n), batch.sizes(sizes)
+    sids = _initial_ids(each, whole)
     first, skip = np.divmod(batch.offsets, params.group_bytes)
 
     def kernel(lanes: tuple[int, ...], part: slice) -> None:
@@ -124,7 +125,8 @@ def gctr_xor_batch(
         gctr_many(lanes, batch.keys_of(part), sids[part], first[part], skip[part], *place)
 
     def single(i: int, key: bytes, src: Octets, dst: Octets) -> None:
-        gctr_piece(key, _number(sids[i]), params, int(batch.offsets[i]), src, dst)
+        place = int(whole[i]), params, int(batch.offsets[i])
+        gctr_piece(key, each[i].tobytes(), *place, src, dst)
 
     batch.run(kernel if params == VERSION_1 else None, single)
     return result_like(data, out, batch.dst)
@@ -170,8 +172,8 @@ def bucket_ctr_xor_batch(
     batch = Batch.checked(keys, data, starts, lengths, offsets, out, threads)
     whole = batch.sizes(sizes)
     check_bucket_limit(int(whole.max(initial=0)), params)
-    sids = _initial_ids(rows(seeds, "seeds", (BLOCK,), batch.n), whole)
-    numbers = rows(nonces, "nonces", (8,), batch.n).view(">u8").astype(np.uint64).ravel()
+    each, octets = rows(seeds, "seeds", (BLOCK,), batch.n), rows(nonces, "nonces", (8,), batch.n)
+    sids, numbers = _initial_ids(each, whole), octets.view(">u8").astype(np.uint64).ravel()
     shape, (first, skip) = (params.group_size, params.buckets), np.divmod(batch.offsets, params.group_bytes)
 
     def kernel(lanes: tuple[int, ...], part: slice) -> None:
@@ -179,7 +181,8 @@ def bucket_ctr_xor_batch(
         bucket_ctr_many(lanes, batch.keys_of(part), numbers[part], sids[part], shape, *place)
 
     def single(i: int, key: bytes, src: Octets, dst: Octets) -> None:
-        bucket_ctr_piece(key, int(numbers[i]), _number(sids[i]), params, int(batch.offsets[i]), src, dst)
+        place = int(whole[i]), params, int(batch.offsets[i])
+        bucket_ctr_piece(key, octets[i].tobytes(), each[i].tobytes(), *place, src, dst)
 
     batch.run(kernel, single)
     return result_like(data, out, batch.dst)
@@ -191,7 +194,3 @@ def _initial_ids(seeds: Octets, sizes: NDArray[np.int64]) -> NDArray[np.uint64]:
     ids[:, 1] ^= sizes.astype(np.uint64)
     hash_rows(ids)
     return ids
-
-
-def _number(pair: NDArray[np.uint64]) -> int:
-    return int(pair[0]) << 64 | int(pair[1])

@@ -18,7 +18,7 @@ from gctr.cipher._buffers import (
 )
 from gctr.cipher._engine import bucket_ctr_piece, ctr_piece, gctr_piece, in_threads
 from gctr.cipher.aes import BLOCK
-from gctr.cipher.buckets import VERSION_1, GctrParams, initial_bucket_id
+from gctr.cipher.buckets import VERSION_1, GctrParams
 
 MAX_BUCKETS = 1 << 32
 THREAD_STEP = 4096  # bytes; two threads never write the same page
@@ -71,7 +71,7 @@ def ctr_xor(
     key, counter = as_secret(key, "key", KEY_SIZES), as_secret(counter_block, "counter_block", (BLOCK,))
     octets, target = source_and_target(data, out)
     check_range(offset, octets.size, BLOCK << 128)
-    piece = partial(ctr_piece, key, int.from_bytes(counter, "big"))
+    piece = partial(ctr_piece, key, counter)
     in_threads(piece, offset, octets, target, THREAD_STEP, threads)
     return result_like(data, out, target)
 
@@ -128,7 +128,7 @@ def gctr_xor(
     octets, target = source_and_target(data, out)
     size = _whole_size(size, offset, octets.size)
     if octets.size:
-        piece = partial(gctr_piece, key, initial_bucket_id(seed, size), params)
+        piece = partial(gctr_piece, key, seed, size, params)
         in_threads(piece, offset, octets, target, params.group_bytes, threads)
     return result_like(data, out, target)
 
@@ -182,8 +182,7 @@ def bucket_ctr_xor(
     size = _whole_size(size, offset, octets.size)
     check_bucket_limit(size, params)
     if octets.size:
-        sid = initial_bucket_id(seed, size)
-        piece = partial(bucket_ctr_piece, key, int.from_bytes(nonce, "big"), sid, params)
+        piece = partial(bucket_ctr_piece, key, nonce, seed, size, params)
         in_threads(piece, offset, octets, target, params.group_bytes, threads)
     return result_like(data, out, target)
 

@@ -1,0 +1,67 @@
+"""One call from Python into the kernels: secrets come as one array of bytes, so that little is converted on the way.
+
+Numbers below 2**64 come as signed 64-bit ones of the same bits, the only kind that numba takes without a wrapper.
+"""
+
+import numpy as np
+from numba import njit
+
+from gctr.cipher._groups import GROUP_BYTES, bucket_ctr_into, gctr_into
+from gctr.cipher._sha256 import first_128_bits
+from gctr.cipher.aes import BLOCK, ctr_into
+
+
+@njit(cache=True, nogil=True)
+def ctr_call(lanes, secrets, offset, src, dst, streaming):
+    """AES-CTR from byte `offset` of the stream; `secrets` is key and counter block."""
+    upper, start = _two_words(secrets, secrets.size - BLOCK)
+    lower = start + (np.uint64(offset) >> np.uint64(4))
+    upper += np.uint64(lower < start)
+    ctr_into(lanes, secrets[:-BLOCK], upper, lower, offset & 15, src, dst, streaming)
+
+
+@njit(cache=True, nogil=True)
+def gctr_call(lanes, secrets, size, offset, src, dst, streaming):
+    """GCTR version 1 from byte `offset` of data of `size` bytes; `secrets` is key and seed."""
+    sid = _initial_bucket_id(secrets, size)
+    first = np.uint64(offset) // np.uint64(GROUP_BYTES)
+    skip = np.int64(np.uint64(offset) - first * np.uint64(GROUP_BYTES))
+    gctr_into(lanes, secrets[:-BLOCK], sid[0], sid[1], first, skip, src, dst, streaming)
+
+
+@njit(cache=True, nogil=True)
+def bucket_ctr_call(lanes, secrets, size, offset, shape, src, dst, streaming):
+    """bucket_ctr from byte `offset` of data of `size` bytes; `secrets` is key, nonce and seed."""
+    sid, nonce = _initial_bucket_id(secrets, size), _word(secrets, secrets.size - BLOCK - 8)
+    group_bytes = np.uint64(BLOCK * shape[0])
+    first = np.uint64(offset) // group_bytes
+    skip = np.int64(np.uint64(offset) - first * group_bytes)
+    bucket_ctr_into(
+        lanes, secrets[: -BLOCK - 8], nonce, sid[0], sid[1], shape, first, skip, src, dst, streaming
+    )
+
+
+def signed(number: int) -> int:
+    """Return the signed 64-bit number that has the bits of this unsigned one."""
+    return number if number < 1 << 63 else number - (1 << 64)
+
+
+@njit(cache=True, nogil=True)
+def _initial_bucket_id(secrets, size):
+    """Step 2 of GCTR: the seed stands at the end of `secrets`."""
+    upper, lower = _two_words(secrets, secrets.size - BLOCK)
+    return first_128_bits(upper, lower ^ np.uint64(size), np.empty(64, np.uint32))
+
+
+@njit(cache=True, nogil=True)
+def _two_words(octets, at):
+    return _word(octets, at), _word(octets, at + 8)
+
+
+@njit(cache=True, nogil=True)
+def _word(octets, at):
+    """Big-endian 64-bit word at byte `at`."""
+    word = np.uint64(0)
+    for i in range(8):
+        word = word << np.uint64(8) | np.uint64(octets[at + i])
+    return word
