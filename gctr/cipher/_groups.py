@@ -9,7 +9,7 @@ from numba import njit
 
 from gctr.cipher._intrinsics import aes_listed, draw_cuts, mulhi, xor_group, xor_run
 from gctr.cipher._ir_buckets import CUTS, GROUPS, UNITS
-from gctr.cipher._layout import GROUP_BUCKETS, fill_counters, group_ends
+from gctr.cipher._layout import CUT_WORDS, GROUP_BUCKETS, fill_counters, group_ends
 from gctr.cipher.aes import SCHEDULE_WORDS, count_into, ctr_scheduled, key_schedule
 
 BLOCK = 16
@@ -185,7 +185,7 @@ def bucket_ctr_scheduled(
     while done < src.size:
         needed = (src.size - done + skip + BLOCK * group_size - 1) // (BLOCK * group_size)
         blocks = min(needed, max(1, TILE_BLOCKS // group_size)) * group_size
-        fill_counters(sid_upper, sid_lower, group_size, buckets, group, work[:blocks])
+        fill_counters(sid_upper, sid_lower, group_size, buckets, group, work[:blocks], work[-CUT_WORDS:])
         if skip % BLOCK:
             head = src[done : done + BLOCK - skip % BLOCK], dst[done:]
             ctr_scheduled(lanes, schedule, rounds, nonce, work[skip // BLOCK], skip % BLOCK, *head, False)

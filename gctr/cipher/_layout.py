@@ -10,6 +10,7 @@ from gctr.cipher._intrinsics import draw_cuts, mulhi, trailing_zeros
 from gctr.cipher._ir_buckets import CUTS, GROUPS, UNITS
 
 GROUP_BUCKETS = CUTS + 1
+CUT_WORDS = CUTS * GROUPS  # uint64 of scratch for the cuts of sixteen groups
 
 
 @njit(cache=True, nogil=True)
@@ -61,10 +62,13 @@ def bucket_ends(k0, k1, first, group_size, ends):
 
 
 @njit(cache=True, nogil=True)
-def fill_counters(k0, k1, group_size, buckets, first, counters):
-    """Write ``bucket << 32 | block in it`` for every block of whole groups from `first`, uint64."""
+def fill_counters(k0, k1, group_size, buckets, first, counters, cuts):
+    """Write ``bucket << 32 | block in it`` for every block of whole groups from `first`, uint64.
+
+    `cuts` is scratch, (CUT_WORDS,) uint64.
+    """
     if group_size == UNITS and buckets == GROUP_BUCKETS:
-        _fill_version1(k0, k1, first, counters)
+        _fill_version1(k0, k1, first, counters, cuts)
         return
     marks, ends = np.zeros(group_size // 64 + 1, np.uint64), np.empty(buckets, np.uint32)
     for i in range(counters.size // group_size):
@@ -78,14 +82,13 @@ def fill_counters(k0, k1, group_size, buckets, first, counters):
 
 
 @njit(cache=True, nogil=True)
-def _fill_version1(k0, k1, first, counters):
-    cuts = np.empty((CUTS, GROUPS), np.uint64)
+def _fill_version1(k0, k1, first, counters, cuts):
     for group in range(counters.size // UNITS):
         column = group % GROUPS
         if column == 0:
             draw_cuts(k0, k1, first + np.uint64(group), cuts, 0)
         bucket = (first + np.uint64(group)) * np.uint64(GROUP_BUCKETS)
-        a, b, c, d = cuts[0, column], cuts[1, column], cuts[2, column], cuts[3, column]
+        a, b, c, d = cuts[column], cuts[GROUPS + column], cuts[2 * GROUPS + column], cuts[3 * GROUPS + column]
         _number_blocks(bucket << np.uint64(32), a, b, c, d, counters, np.uint64(group * UNITS))
 
 
