@@ -77,7 +77,8 @@ def test_sizes_tell_presence_until_all_are_one(walk):
     assert padding["presence (AUC)"]["none"] > 0.9
     assert padding["presence (AUC)"]["one size"] == 0.5
     assert padding.overhead["none"] == 0
-    assert (padding.overhead[["Padmé", "powers of two", "one size"]].diff().dropna() > 0).all()
+    assert 0 < padding.overhead["Padmé"] <= 0.12
+    assert padding.overhead["one size"] == pytest.approx(recorded.sizes.max() / recorded.sizes.mean() - 1)
 
 
 def test_sizes_drawn_at_random_tell_nothing():
