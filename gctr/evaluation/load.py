@@ -182,7 +182,7 @@ def plot_costs(costs: pd.DataFrame) -> Figure:
             rows["segments"], rows["median_ms"], spread, label=name, marker="o", ms=3, lw=1, capsize=2
         )
     axes.set(xscale="log", yscale="log", xlabel="segments stored", ylabel="median of one request (ms)")
-    axes.legend(fontsize=6, ncols=2, frameon=False)
+    figure.legend(loc="outside upper center", fontsize=6, ncols=3, frameon=False)
     return figure
 
 

@@ -110,10 +110,10 @@ def _call(
     status: int = 200,
     token: bool = True,
 ) -> dict[str, Any]:
-    errors = ("400", "401", "403", "404", "408", "409", "411", "413", "415", "416", "422", "429", "431", "503")
+    errors = (400, 401, 403, 404, 408, 409, 411, 413, 415, 416, 422, 429, 431, 503)
     responses: dict[str, Any] = {str(status): {"description": "done", "content": answer}}
     for code in errors if token else ():
-        responses[code] = {"description": "refused; the sentence says why", "content": _json("Error")}
+        responses[str(code)] = {"description": "refused; the sentence says why", "content": _json("Error")}
     call: dict[str, Any] = {"summary": summary, "parameters": parameters, "responses": responses}
     if body:
         call["requestBody"] = {"required": True, "content": body}

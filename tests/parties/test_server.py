@@ -23,7 +23,7 @@ from gctr.parties.keyfile import read_key
 from gctr.parties.messages import MAX_MESSAGE, MessageError, Patches, decode
 from gctr.parties.processes import cloud_process
 from gctr.parties.remote import CloudAway, RemoteCloud, unframe
-from gctr.parties.serving import serve
+from gctr.parties.serving import _listen, serve
 from gctr.parties.station import drained, open_station
 from gctr.parties.store import NotStored, Refused, StoreError
 from gctr.parties.surveillance import Surveillance
@@ -425,6 +425,13 @@ def test_a_client_trusts_this_cloud_alone(site, tmp_path):
 def test_without_tls_the_cloud_stays_on_loopback(site):
     with pytest.raises(StoreError, match="loopback only"):
         serve(site.folder, host="0.0.0.0", tls=False)
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    """With Nagle's algorithm on, an answer in two writes waits 40 ms for the client's delayed acknowledgement."""
+    listener = _listen("127.0.0.1", 0)
+    assert listener.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY only then"
+    listener.close()
 
 
 def test_a_port_that_is_taken_is_named(site):
