@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "parties": {"cipher", "vision", "_files"},
     "evaluation": {"cipher", "vision", "parties", "datasets"},
     "experiments": {"cipher", "vision", "parties", "datasets", "evaluation", "_files", "_paths"},
+    "__main__": {"cli"},
     "cli": {"cipher", "vision", "parties", "datasets", "evaluation", "experiments", "_files", "_paths"},
 }
 

@@ -79,6 +79,35 @@ def check_faces(captured: Iterable[NDArray[np.uint8]], shown: Iterable[Shown]) -
     return Exactness(len(equal), sum(same for same, _ in equal), sum(pixels for _, pixels in equal))
 
 
+class Revealed(NamedTuple):
+    """Frames compared, pixels that unmasking changed, and how many of those equal the camera's."""
+
+    frames: int
+    changed: int
+    exact: int
+
+
+def check_revealed(
+    captured: Iterable[NDArray[np.uint8]],
+    composed: Iterable[NDArray[np.uint8]],
+    unmasked: Iterable[NDArray[np.uint8]],
+) -> Revealed:
+    """Compare two delivered videos, masked and unmasked, with the camera's frames; all (H, W, 3) uint8 BGR.
+
+    Raises
+    ------
+    ValueError
+        If they differ in their number of frames.
+    """
+    frames = changed = exact = 0
+    for image, masked, shown in zip(captured, composed, unmasked, strict=True):
+        differs = (masked != shown).any(axis=2)
+        frames += 1
+        changed += int(differs.sum())
+        exact += int((image[differs] == shown[differs]).all(axis=1).sum())
+    return Revealed(frames, changed, exact)
+
+
 def _compare(captured: Iterable[NDArray[np.uint8]], shown: Iterable[Shown]) -> Iterator[tuple[bool, int]]:
     for image, frame in zip_longest(captured, shown):
         if image is None or frame is None:
