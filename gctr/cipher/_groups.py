@@ -7,9 +7,9 @@ reading takes the general one. Twins: tests/reference.py.
 import numpy as np
 from numba import njit
 
-from gctr.cipher._intrinsics import aes_listed, draw_cuts, mulhi, xor_group, xor_run
+from gctr.cipher._intrinsics import aes_listed, draw_cuts, mulhi, xor_group, xor_marked, xor_run
 from gctr.cipher._ir_buckets import CUTS, GROUPS, UNITS
-from gctr.cipher._layout import CUT_WORDS, GROUP_BUCKETS, fill_counters, group_ends
+from gctr.cipher._layout import CUT_WORDS, GROUP_BUCKETS, fill_counters, group_ends, mark_cuts
 from gctr.cipher.aes import SCHEDULE_WORDS, count_into, ctr_scheduled, key_schedule
 
 BLOCK = 16
@@ -21,6 +21,7 @@ STREAM_AT = CUTS_AT + 8 * CUTS * GROUPS
 WORK_WORDS = (STREAM_AT + GROUP_BYTES) // 8
 TILE_BLOCKS = GROUPS * UNITS  # blocks whose counters bucket_ctr lists at a time
 RUN_VECTORS = 256  # vectors that the general path makes at a time
+LONG_RUN = 64  # blocks from which a branch at a bucket's end costs less than a look at every block
 
 
 @njit(cache=True, nogil=True)
@@ -128,16 +129,34 @@ def runs_given(lanes, vectors, sid_upper, sid_lower, shape, first, skip, src, ds
     group_size, buckets, unit_bytes, per_group = shape
     marks, ends = np.zeros(group_size // 64 + 1, np.uint64), np.empty(buckets, np.uint32)
     group_bytes = group_size * unit_bytes
+    stream = np.empty(group_bytes, np.uint8)
     for i in range((src.size + skip + group_bytes - 1) // group_bytes):
-        start = i * group_bytes - skip
+        start, group = i * group_bytes - skip, first + np.uint64(i)
+        part = vectors[BLOCK * i * per_group :]
         if per_group == 1:
-            _xor_run(lanes, vectors, BLOCK * i, start, start + group_bytes, src, dst)
-            continue
-        group_ends(sid_upper, sid_lower, first + np.uint64(i), group_size, marks, ends)
-        for j in range(buckets):
-            stop = i * group_bytes - skip + np.int64(ends[j]) * unit_bytes
-            _xor_run(lanes, vectors, BLOCK * (i * per_group + j), start, stop, src, dst)
-            start = stop
+            _xor_run(lanes, part, 0, start, start + group_bytes, src, dst)
+        elif unit_bytes == 1 or group_size >= LONG_RUN * buckets:
+            group_ends(sid_upper, sid_lower, group, group_size, marks, ends)
+            _xor_runs(lanes, part, ends, unit_bytes, start, src, dst)
+        else:
+            mark_cuts(sid_upper, sid_lower, group, group_size, buckets - 1, marks)
+            if start >= 0 and start + group_bytes <= src.size:
+                xor_marked(part, 0, marks, 0, src, start, dst, start, group_size)
+            else:
+                stream[:] = 0
+                xor_marked(part, 0, marks, 0, stream, 0, stream, 0, group_size)
+                _xor_bytes(stream, start, src, dst)
+            marks[:] = 0
+
+
+@njit(cache=True, nogil=True)
+def _xor_runs(lanes, vectors, ends, unit_bytes, start, src, dst):
+    """Xor the buckets of one group that begins at byte `start`, one after the other."""
+    low = start
+    for j in range(ends.size):
+        stop = start + np.int64(ends[j]) * unit_bytes
+        _xor_run(lanes, vectors, BLOCK * j, low, stop, src, dst)
+        low = stop
 
 
 @njit(cache=True, nogil=True)

@@ -16,7 +16,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from gctr.cipher._ir import PTR, Target
-from gctr.cipher._ir_buckets import cuts_kernel, xor_group_kernel, xor_run_kernel
+from gctr.cipher._ir_buckets import cuts_kernel, xor_group_kernel, xor_marked_kernel, xor_run_kernel
 from gctr.cipher._ir_counter import counter_kernel, sub_word_kernel
 
 _U64 = types.uint64
@@ -133,6 +133,12 @@ def _xor_run(typingctx, lanes, vector, v_at, src, src_at, dst, dst_at, size):
     return types.void(*arguments), _call(lambda module: xor_run_kernel(module, target))
 
 
+def _xor_marked(typingctx, vectors, v_at, marks, m_at, src, src_at, dst, dst_at, blocks):
+    """Xor blocks one by one; a bit of `marks`, (n,) uint64, says where the next vector begins."""
+    arguments = vectors, _U64, marks, _U64, src, _U64, dst, _U64, _U64
+    return types.void(*arguments), _call(xor_marked_kernel)
+
+
 def _mulhi(typingctx, a, b):
     """Upper 64 bits of the 128-bit product of two uint64."""
 
@@ -160,5 +166,6 @@ sub_word: Any = intrinsic(_sub_word)
 draw_cuts: Any = intrinsic(_draw_cuts)
 xor_group: Any = intrinsic(_xor_group)
 xor_run: Any = intrinsic(_xor_run)
+xor_marked: Any = intrinsic(_xor_marked)
 mulhi: Any = intrinsic(_mulhi)
 trailing_zeros: Any = intrinsic(_trailing_zeros)

@@ -27,21 +27,23 @@ def philox4x64(k0, k1, c0, c1):
 
 
 @njit(cache=True, nogil=True)
-def group_ends(k0, k1, group, group_size, marks, ends):
-    """Write where the buckets of one group end, in units, into `ends` (uint32).
-
-    `marks`, a bit a unit in uint64, must be zero and is left so. Floyd's sampling draws the cuts, the marks sort them.
-    """
-    n_cuts = ends.size - 1
+def mark_cuts(k0, k1, group, group_size, cuts, marks):
+    """Draw the cuts of one group by Floyd's sampling; set their bits in `marks`, a bit a unit in uint64, all zero."""
     words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
-    for k in range(n_cuts):
+    for k in range(cuts):
         if k % 4 == 0:
             words = philox4x64(k0, k1, group, np.uint64(k // 4))
-        limit = np.uint64(group_size - n_cuts + k)
+        limit = np.uint64(group_size - cuts + k)
         cut = mulhi(words[k % 4], limit) + np.uint64(1)
         if marks[cut >> np.uint64(6)] >> (cut & np.uint64(63)) & np.uint64(1):
             cut = limit
         marks[cut >> np.uint64(6)] |= np.uint64(1) << (cut & np.uint64(63))
+
+
+@njit(cache=True, nogil=True)
+def group_ends(k0, k1, group, group_size, marks, ends):
+    """Write where the buckets of one group end, in units, into `ends` (uint32); `marks` is left zero."""
+    mark_cuts(k0, k1, group, group_size, ends.size - 1, marks)
     found = 0
     for i in range(marks.size):
         left = marks[i]
@@ -50,7 +52,7 @@ def group_ends(k0, k1, group, group_size, marks, ends):
             left &= left - np.uint64(1)
             found += 1
         marks[i] = 0
-    ends[n_cuts] = group_size
+    ends[found] = group_size
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,184 @@
+"""GCTR's readings beside each other: what each repeats, what it costs; and pictures of buckets and keystreams."""
+
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_layout, ctr_xor, gctr_xor, initial_bucket_id
+from gctr.evaluation.throughput import (
+    KEY,
+    NONCE,
+    SEED,
+    Maker,
+    Octets,
+    Run,
+    contenders,
+    measure,
+    ratio,
+    summarise,
+)
+
+READINGS = {
+    "version 1": GctrParams(),
+    "byte units": GctrParams(unit="byte"),
+    "vector a group": GctrParams(vector="group"),
+    "1 bucket a group": GctrParams(buckets=1),
+    "2 buckets a group": GctrParams(buckets=2),
+    "20 buckets a group": GctrParams(buckets=20),
+    "100 buckets a group": GctrParams(buckets=100),
+    "groups of 1000": GctrParams(group_size=1000),
+}
+"""Readings of the paper: one choice changed at a time, and the ends of the family."""
+BUCKETS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+"""Colours of a group's buckets, in order."""
+
+
+def keystreams(size: int, seed: bytes = SEED) -> dict[str, Octets]:
+    """Return the keystreams of gctr, ctr and bucket_ctr, (size,) uint8, by name; ctr begins at gctr's `sid`."""
+    zeros, sid = np.zeros(size, np.uint8), initial_bucket_id(seed, size).to_bytes(16, "big")
+    return {
+        "gctr": gctr_xor(KEY, seed, zeros),
+        "ctr": ctr_xor(KEY, sid, zeros),
+        "bucket_ctr": bucket_ctr_xor(KEY, NONCE, seed, zeros),
+    }
+
+
+def vectors_table(seed: bytes, size: int, count: int) -> pd.DataFrame:
+    """Return the first `count` buckets: number, id, first byte, bytes, and the beginning of the encrypted id."""
+    layout = bucket_layout(seed, size)
+    stream = gctr_xor(KEY, seed, np.zeros(size, np.uint8))
+    rows = [
+        (
+            f"{bytes(i).hex()[:4]}…{bytes(i).hex()[-6:]}",
+            int(start),
+            int(length),
+            stream[int(start) :][:8].tobytes().hex(" "),
+        )
+        for i, start, length in zip(layout.ids[:count], layout.starts, layout.lengths, strict=False)
+    ]
+    columns = ["id", "first byte", "bytes", "vector begins"]
+    return pd.DataFrame(rows, columns=columns).rename_axis("bucket")
+
+
+def ablation(size: int = 1 << 20, repeats: int = 9) -> pd.DataFrame:
+    """Return, for each of `READINGS`, what it repeats and how fast it is.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``reading``; ``aes_calls`` a kilobyte of 1024 bytes; ``repeated``, the share of whole blocks equal to
+        the block before; ``longest``, bytes of the longest run of one vector; ``gb_per_s`` in place and ``times_ctr``,
+        the ratio to `ctr` in the same run, with its 99 % interval.
+    """
+    makers: dict[str, Maker] = {name: partial(_in_place, params) for name, params in READINGS.items()}
+    samples = measure(makers | {"ctr": contenders()["ctr"]}, size, repeats=repeats, in_place=True)
+    rates = summarise(samples).set_index("contender")["median"]
+    rows = []
+    for name, params in READINGS.items():
+        value, low, high, _ = ratio(samples, name, "ctr")
+        rows.append((name, *_repetition(params, size), rates[name], value, low, high))
+    return pd.DataFrame(
+        rows, columns=["reading", "aes_calls", "repeated", "longest", "gb_per_s", "times_ctr", "low", "high"]
+    )
+
+
+def _in_place(params: GctrParams, src: Octets, dst: Octets, n: int) -> Run:
+    data = src[:n]
+    return lambda: gctr_xor(KEY, SEED, data, params=params, out=data)
+
+
+def _repetition(params: GctrParams, size: int) -> tuple[float, float, int]:
+    layout = bucket_layout(SEED, size, params)
+    blocks = gctr_xor(KEY, SEED, np.zeros(size, np.uint8), params=params).reshape(-1, 16)
+    equal = float((blocks[1:] == blocks[:-1]).all(axis=1).mean())
+    whole = params.vector == "group"
+    vectors = -(-size // params.group_bytes) if whole else len(layout)
+    longest = params.group_bytes if whole else int(layout.lengths.max())
+    return vectors / size * 1024, equal, longest
+
+
+def buckets_figure(seed: bytes, groups: int = 16, params: GctrParams = READINGS["version 1"]) -> Figure:
+    """Draw bucket groups as rows of blocks, every bucket a coloured run; the ids' last digits stand in the first."""
+    size = groups * params.group_bytes
+    layout = bucket_layout(seed, size, params)
+    figure, ax = plt.subplots(figsize=(7.16, 0.17 * groups + 0.7))
+    for index, start, length in zip(layout.index, layout.starts, layout.lengths, strict=True):
+        group, at = divmod(int(start) // params.unit_bytes, params.group_size)
+        j, units = int(index) % params.buckets, int(length) // params.unit_bytes
+        ax.add_patch(Rectangle((at, group - 0.42), units, 0.84, facecolor=BUCKETS[j % 5], linewidth=0))
+        if units > 5:
+            digits = f"{(layout.sid + int(index)) % 2**16:04x}"
+            ax.text(at + units / 2, group, digits, ha="center", va="center", fontsize=5, color="white")
+    ax.set(xlim=(0, params.group_size), ylim=(groups - 0.4, -0.6), ylabel="group")
+    ax.set(
+        xlabel=f"{'block of 16 bytes' if params.unit == 'block' else 'byte'} in the group",
+        yticks=range(0, groups, 5),
+    )
+    ax.grid(False)
+    return figure
+
+
+def keystream_figure(streams: dict[str, Octets], row: int = 1600, rows: int = 40, shown: int = 480) -> Figure:
+    """Draw keystreams as pictures, a byte a pixel, `row` bytes a line of which `shown` are drawn."""
+    figure, axes = plt.subplots(1, len(streams), figsize=(7.16, 1.9))
+    for ax, (name, stream) in zip(axes, streams.items(), strict=True):
+        picture = stream[: row * rows].reshape(rows, row)[:, :shown]
+        ax.imshow(picture, cmap="gray", aspect="auto", interpolation="nearest")
+        ax.set(title=name, xlabel="byte in the group", yticks=[])
+        ax.grid(False)
+    axes[0].set(ylabel="group")
+    return figure
+
+
+def repeats_figure(streams: dict[str, Octets], row: int = 1600, rows: int = 40) -> Figure:
+    """Draw, block by block, where a keystream's block equals the one before it."""
+    figure, axes = plt.subplots(1, len(streams), figsize=(7.16, 1.7), sharey=True)
+    for ax, (name, stream) in zip(axes, streams.items(), strict=True):
+        blocks = stream[: row * rows].reshape(-1, 16)
+        equal = np.zeros(len(blocks), bool)
+        equal[1:] = (blocks[1:] == blocks[:-1]).all(axis=1)
+        share = equal.mean()
+        _two_colours(ax, equal.reshape(rows, -1))
+        ax.set(title=f"{name}: {share:.1%} repeat", xlabel="block in the group")
+    axes[0].set(ylabel="group")
+    return figure
+
+
+def _two_colours(ax: Axes, where: np.ndarray) -> None:
+    ax.imshow(
+        where,
+        cmap=ListedColormap(["#0072B2", "#f0f0f0"]),
+        aspect="auto",
+        interpolation="nearest",
+        vmin=0,
+        vmax=1,
+    )
+    ax.grid(False)
+
+
+def ablation_figure(table: pd.DataFrame) -> Figure:
+    """Draw speed against repetition, a point a reading, with the interval of the ratio."""
+    figure, ax = plt.subplots(figsize=(4.6, 2.9))
+    for row in table.itertuples():
+        error = [[row.times_ctr - row.low], [row.high - row.times_ctr]]
+        colour = "#D55E00" if row.reading == "version 1" else "#0072B2"
+        ax.errorbar(row.repeated, row.times_ctr, error, fmt="o", color=colour, capsize=2)
+        left = row.repeated > 0.6
+        ax.annotate(
+            row.reading,
+            (row.repeated, row.times_ctr),
+            (-5 if left else 5, 4),
+            textcoords="offset points",
+            fontsize=6,
+            ha="right" if left else "left",
+        )
+    ax.axhline(1, color="black", linewidth=0.8)
+    ax.set(xlabel="share of blocks whose keystream repeats the block before", ylabel="times as fast as ctr")
+    ax.set(xlim=(-0.05, 1.05), ylim=(0, None))
+    return figure
