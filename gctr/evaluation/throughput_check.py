@@ -35,12 +35,15 @@ def check(repeats: int = 41, huge_repeats: int = 9) -> pd.DataFrame:
         median; rows without a bound are for comparison.
     """
     rows = [*_in_cache(repeats), *_huge(huge_repeats), *_batches(repeats), *_threads(repeats), _first_call()]
-    judged = [(*row, "" if row[-1] is None else "holds" if _meets(row) else "fails") for row in rows]
-    return pd.DataFrame(judged, columns=COLUMNS)
+    return pd.DataFrame([_judged(row) for row in rows], columns=COLUMNS)
 
 
-def _meets(row: tuple) -> bool:
-    return row[2] < row[5] if row[0].startswith("seconds") else row[2] >= row[5]
+def _judged(row: tuple) -> tuple:
+    what, _, value, _, _, bound = row
+    if bound is None:
+        return *row, ""
+    meets = value < bound if what.startswith("seconds") else value >= bound
+    return *row, "holds" if meets else "fails"
 
 
 def _in_cache(repeats: int) -> list[tuple]:

@@ -94,7 +94,7 @@ def rates_figure(rates: pd.DataFrame, limit: float, *, width: float = 7.16) -> F
 
 def ratio_figure(ratios: dict[str, pd.DataFrame], *, width: float = 7.16) -> Figure:
     """Draw ratios over message size with their 99 % intervals; name -> table of `ratios_by_setting`."""
-    figure, axes = plt.subplots(1, 2, figsize=(width, 2.6), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(width, 2.9), sharey=True)
     styles = [("#D55E00", "o-"), ("#000000", "--"), ("#009E73", "s-")]
     for ax, place in zip(axes, ("copy", "in place"), strict=True):
         for (name, table), (colour, stroke) in zip(ratios.items(), styles, strict=False):
@@ -104,8 +104,10 @@ def ratio_figure(ratios: dict[str, pd.DataFrame], *, width: float = 7.16) -> Fig
         ax.axhline(1, color="black", linewidth=0.8)
         ax.set(title="into another buffer" if place == "copy" else "in place")
         _size_axis(ax, next(iter(ratios.values()))["size"])
-    axes[0].set(ylabel="times as fast as ctr", ylim=(0, None))
-    axes[0].legend(loc="upper left")
+    axes[0].set(ylabel="times as fast as ctr", yscale="log")
+    axes[0].set_yticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+    axes[0].minorticks_off()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -145,7 +147,8 @@ def access_figure(access: pd.DataFrame, *, width: float = 7.16) -> Figure:
         for i, name in enumerate(table.columns):
             at = np.arange(len(table)) + 0.2 * (i - 1.5)
             ax.bar(at, table[name], 0.18, color=LINES[name][0], label=name)
-        ax.set(yscale="log", ylabel=label, xticks=range(len(table)), xticklabels=table.index)
+        ax.set(yscale="log", ylabel=label)
+        ax.set_xticks(range(len(table)), [name.replace(", ", "\n") for name in table.index])
         ax.grid(axis="x", visible=False)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

@@ -124,7 +124,7 @@ def buckets_figure(seed: bytes, groups: int = 16, params: GctrParams = READINGS[
     return figure
 
 
-def keystream_figure(streams: dict[str, Octets], row: int = 1600, rows: int = 40, shown: int = 480) -> Figure:
+def keystream_figure(streams: dict[str, Octets], row: int = 1600, rows: int = 40, shown: int = 160) -> Figure:
     """Draw keystreams as pictures, a byte a pixel, `row` bytes a line of which `shown` are drawn."""
     figure, axes = plt.subplots(1, len(streams), figsize=(7.16, 1.9))
     for ax, (name, stream) in zip(axes, streams.items(), strict=True):
@@ -162,23 +162,31 @@ def _two_colours(ax: Axes, where: np.ndarray) -> None:
     ax.grid(False)
 
 
+def block_differences(image: Octets) -> Octets:
+    """Return the image, any shape, with every byte xored with the one 16 before it: a repeated vector cancels."""
+    octets = image.reshape(-1)
+    before = np.concatenate([np.zeros(16, np.uint8), octets[:-16]])
+    return (octets ^ before).reshape(image.shape)
+
+
 def ablation_figure(table: pd.DataFrame) -> Figure:
-    """Draw speed against repetition, a point a reading, with the interval of the ratio."""
-    figure, ax = plt.subplots(figsize=(4.6, 2.9))
-    for row in table.itertuples():
-        error = [[row.times_ctr - row.low], [row.high - row.times_ctr]]
-        colour = "#D55E00" if row.reading == "version 1" else "#0072B2"
-        ax.errorbar(row.repeated, row.times_ctr, error, fmt="o", color=colour, capsize=2)
-        left = row.repeated > 0.6
-        ax.annotate(
-            row.reading,
-            (row.repeated, row.times_ctr),
-            (-5 if left else 5, 4),
-            textcoords="offset points",
-            fontsize=6,
-            ha="right" if left else "left",
-        )
-    ax.axhline(1, color="black", linewidth=0.8)
-    ax.set(xlabel="share of blocks whose keystream repeats the block before", ylabel="times as fast as ctr")
-    ax.set(xlim=(-0.05, 1.05), ylim=(0, None))
+    """Draw what each reading repeats, calls and reaches, a row a reading."""
+    figure, axes = plt.subplots(1, 3, figsize=(7.16, 2.3), sharey=True)
+    panels = {
+        "repeated": "share of blocks that repeat",
+        "aes_calls": "AES calls a KiB",
+        "times_ctr": "times as fast as ctr",
+    }
+    colours = ["#D55E00" if name == "version 1" else "#0072B2" for name in table["reading"]]
+    for ax, (column, label) in zip(axes, panels.items(), strict=True):
+        ax.barh(table["reading"], table[column], color=colours, height=0.7)
+        ax.set(xlabel=label)
+        ax.grid(axis="y", visible=False)
+    spread = [table["times_ctr"] - table["low"], table["high"] - table["times_ctr"]]
+    axes[2].errorbar(
+        table["times_ctr"], table["reading"], xerr=spread, fmt="none", ecolor="black", elinewidth=0.7
+    )
+    axes[2].axvline(1, color="black", linewidth=0.8)
+    axes[1].axvline(64, color="black", linewidth=0.8)
+    axes[0].invert_yaxis()
     return figure
