@@ -94,8 +94,7 @@ def shown_by_camera(observations: Iterable[Observation]) -> list[NDArray[np.bool
     shown = []
     for seen in observations:
         size = seen.captured.shape[:2]
-        objects = boxes_to_mask(np.array([t.xyxy for t in seen.tracks], np.int32), size)
-        shown.append(objects & ~boxes_to_mask(seen.faces, size))
+        shown.append(seen.region & ~boxes_to_mask(seen.faces, size))
     return shown
 
 

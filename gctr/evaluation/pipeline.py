@@ -14,7 +14,6 @@ from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import Key
 from gctr.parties.messages import ObjectVideo, decode, encode
 from gctr.parties.surveillance import Shown
-from gctr.vision.coding import fill_outside
 
 
 class Exactness(NamedTuple):
@@ -27,13 +26,12 @@ class Exactness(NamedTuple):
 
 def stages(observation: Observation) -> dict[str, NDArray[np.uint8]]:
     """Return the paper's four pictures of one frame, (H, W, 3) uint8 BGR each, by their names (figure 1, a to d)."""
-    boxes = np.array([track.xyxy for track in observation.tracks], np.int32).reshape(-1, 4)
-    blank = np.full_like(observation.captured, 255)
+    sent = observation.region[..., None]
     return {
         "captured frame": observation.captured,
         "objects found (ROI)": observation.captured,
-        "background gone": fill_outside(observation.captured, boxes, blank),
-        "faces masked": fill_outside(observation.objects, boxes, blank),
+        "background gone": np.where(sent, observation.captured, np.uint8(255)),
+        "faces masked": np.where(sent, observation.objects, np.uint8(255)),
     }
 
 

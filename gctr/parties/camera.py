@@ -24,14 +24,14 @@ from gctr.parties.envelope import seal
 from gctr.parties.keyfile import Key
 from gctr.parties.keys import PatchSealer
 from gctr.parties.messages import Header, Kind, Mode, ObjectVideo, Sighting, encode
-from gctr.vision.background import register_plate
-from gctr.vision.coding import DEFAULT_QP, encode_plate, encode_segment, fill_outside
-from gctr.vision.covers import Cover, CoverSettings, Face, FaceFollower, Policy, cover_objects
+from gctr.vision.background import boxes_to_mask, register_plate
+from gctr.vision.coding import DEFAULT_QP, encode_plate, encode_segment
+from gctr.vision.covers import Cover, CoverSettings, Face, FaceFollower, Policy, confine, cover_objects
 from gctr.vision.faces import CenterFace, FaceDetector, detect_safely
 from gctr.vision.masking import Kind as MaskKind
 from gctr.vision.masking import MaskStyle, Patch, cut, grow_boxes, hide_faces, paint, split_boxes
-from gctr.vision.roi import find_boxes
-from gctr.vision.running import RunningBackground
+from gctr.vision.roi import cells_to_mask, find_boxes
+from gctr.vision.running import CELL, RunningBackground
 from gctr.vision.tracks import Track, Tracker, fill_gaps
 
 Image = NDArray[np.uint8]
@@ -71,12 +71,20 @@ class CameraSettings:
     seal: Literal["all", "faces"] = "all"
 
 
+class Followed(NamedTuple):
+    """The objects of one frame, and its cells of 8x8 px in which something moves, (ceil(H / 8), ceil(W / 8)) bool."""
+
+    tracks: list[Track]
+    cells: NDArray[np.bool_]
+
+
 class Observation(NamedTuple):
     """What the camera makes of one frame; images are (H, W, 3) uint8 BGR.
 
     `captured` never leaves the camera. `faces` are the masked boxes, (N, 4) int32 xyxy; `patches` their original
-    pixels by track; `objects` the masked objects on the plate, which is what is coded; `covers` say for each masked
-    box whose it is and why it is masked.
+    pixels by track; `objects` the masked objects on the plate, which is what is coded; `region` (H, W) bool where
+    they are the frame's pixels, everything else is the plate's; `covers` say for each masked box whose it is and why
+    it is masked.
     """
 
     time: float
@@ -85,6 +93,7 @@ class Observation(NamedTuple):
     faces: NDArray[np.int32]
     patches: dict[int, list[Patch]]
     objects: Image
+    region: NDArray[np.bool_]
     covers: tuple[Cover, ...] = ()
 
 
@@ -180,51 +189,55 @@ class Camera:
                 receiver.put(message)
                 yield self._sent(observations, len(message))
             elif self._sequence + 1 not in done:  # the next segment's first frames need the faces before them
-                self._follower.follow([image for _, image in chunk], followed)
+                self._look([image for _, image in chunk], followed)
             self._sequence += 1
             self._first_frame += len(chunk)
 
-    def follow(self, images: Sequence[Image]) -> list[list[Track]]:
+    def follow(self, images: Sequence[Image]) -> list[Followed]:
         """Return the objects of each frame of a segment, gaps filled; updates background and tracks."""
-        seen = []
+        seen, moving = [], []
         held = np.empty((0, 4), np.int32)
         for image in images:
             boxes = find_boxes(self._model.apply(image, held), block=self.settings.block)
             seen.append(self._tracker.update(boxes))
+            moving.append(self._model.cells.copy())
             held = _boxes(seen[-1])
-        return fill_gaps(seen)
-
-    def mask(self, time: float, image: Image, tracks: list[Track]) -> Observation:
-        """Mask the faces of one frame's objects and drop everything else; a segment of one frame."""
-        return self.mask_segment([(time, image)], [tracks])[0]
+        return [Followed(*row) for row in zip(fill_gaps(seen), moving, strict=True)]
 
     def mask_segment(
-        self, timed: Sequence[tuple[float, Image]], followed: Sequence[list[Track]]
+        self, timed: Sequence[tuple[float, Image]], followed: Sequence[Followed]
     ) -> list[Observation]:
         """Mask the faces of a segment's objects and drop everything else.
 
         Parameters
         ----------
         timed : sequence of (float, (H, W, 3) uint8 BGR array)
-        followed : sequence of list of Track
+        followed : sequence of Followed
             From `follow`, for the same frames.
         """
-        faces = self._follower.follow([image for _, image in timed], followed)
+        faces = self._look([image for _, image in timed], followed)
         return [self._observe(*row) for row in zip(timed, followed, faces, strict=True)]
 
+    def _look(self, images: list[Image], followed: Sequence[Followed]) -> list[list[Face] | None]:
+        return self._follower.follow(images, [frame.tracks for frame in followed])
+
     def _observe(
-        self, timed: tuple[float, Image], tracks: list[Track], faces: list[Face] | None
+        self, timed: tuple[float, Image], followed: Followed, faces: list[Face] | None
     ) -> Observation:
         time, image = timed
-        covers = cover_objects(faces, tracks, self._covering, _resolution_wh(image))
+        cells = _sent_cells(followed)
+        covers = cover_objects(faces, followed.tracks, self._covering, _resolution_wh(image))
+        covers = confine(covers, cells, CELL)
         boxes = np.array([cover.xyxy for cover in covers], np.int32).reshape(-1, 4)
         masked = paint(image, boxes, self._style, self.plate)
         patches: dict[int, list[Patch]] = {}
         for cover, parts in zip(covers, split_boxes(boxes), strict=True):
             if parts and (self.settings.seal == "all" or cover.reason in ("found", "between", "held")):
                 patches.setdefault(cover.track_id, []).extend(cut(image, parts))
-        objects = fill_outside(masked, _boxes(tracks), self.plate)
-        return Observation(time, image, tracks, boxes, patches, objects, tuple(covers))
+        size = image.shape[:2]
+        region = cells_to_mask(cells, CELL, size) & boxes_to_mask(_boxes(followed.tracks), size)
+        objects = np.where(region[..., None], masked, self.plate)
+        return Observation(time, image, followed.tracks, boxes, patches, objects, region, tuple(covers))
 
     def pack(self, observations: Sequence[Observation]) -> bytes:
         """Return the sealed message of one segment. A segment in which nothing moved carries no video."""
@@ -269,6 +282,16 @@ class Camera:
 
 def _resolution_wh(image: Image) -> tuple[int, int]:
     return image.shape[1], image.shape[0]
+
+
+def _sent_cells(followed: Followed) -> NDArray[np.bool_]:
+    """Return the cells of which something is sent: what moves, and all of an object that was lost for a while."""
+    cells = followed.cells.copy()
+    for track in followed.tracks:
+        if track.missed:
+            x0, y0, x1, y1 = track.xyxy
+            cells[y0 // CELL : -(-y1 // CELL), x0 // CELL : -(-x1 // CELL)] = True
+    return cells
 
 
 def _boxes(tracks: Sequence[Track]) -> NDArray[np.int32]:

@@ -207,6 +207,51 @@ def cover_objects(
     return covers
 
 
+def confine(covers: Sequence[Cover], cells: NDArray[np.bool_], cell: int = 8) -> list[Cover]:
+    """Cut the covers of heads and bodies down to the cells that are sent; those of faces stay as they are.
+
+    What is not sent needs no mask, and a mask over background would hide nothing but background.
+
+    Parameters
+    ----------
+    covers : sequence of Cover
+    cells : (ceil(H / cell), ceil(W / cell)) bool array
+        The cells of `cell` x `cell` pixels that are sent, at most.
+
+    Returns
+    -------
+    list of Cover
+        In the same order. Together they hold every pixel of `covers` that lies in a cell that is sent.
+    """
+    kept: list[Cover] = []
+    for cover in covers:
+        if cover.reason in _RANK:
+            kept.append(cover)
+        else:
+            kept += [cover._replace(xyxy=box) for box in _runs(cover.xyxy, cells, cell)]
+    return kept
+
+
+def _runs(
+    xyxy: tuple[int, int, int, int], cells: NDArray[np.bool_], cell: int
+) -> list[tuple[int, int, int, int]]:
+    """Return the set cells of a box as boxes: runs along rows, equal runs of neighbouring rows in one."""
+    x0, y0, x1, y1 = xyxy
+    left, top = x0 // cell, y0 // cell
+    part = cells[top : -(-y1 // cell), left : -(-x1 // cell)]
+    boxes, begun = [], dict[tuple[int, int], int]()
+    for row in range(len(part) + 1):
+        steps = np.diff(np.pad(part[row], 1).astype(np.int8)) if row < len(part) else np.empty(0, np.int8)
+        edges = np.flatnonzero(steps).tolist()
+        runs = set(zip(edges[::2], edges[1::2], strict=True))
+        for ended in begun.keys() - runs:
+            (a, b), start = ended, begun.pop(ended)
+            boxes.append((left + a, top + start, left + b, top + row))
+        begun |= dict.fromkeys(runs - begun.keys(), row)
+    pixels = np.array(sorted(boxes), int).reshape(-1, 4) * cell
+    return [tuple(box) for box in pixels.clip([x0, y0, x0, y0], [x1, y1, x1, y1]).tolist()]
+
+
 def head_box(xyxy: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     """Return the part of an object's box that holds the head: two fifths of its height, more if it is wide."""
     x0, y0, x1, y1 = xyxy

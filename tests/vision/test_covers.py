@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gctr.vision.anonymise import BoxesError, anonymise, read_boxes, write_boxes
-from gctr.vision.covers import POLICIES, CoverSettings, FaceFollower, cover_objects, head_box
+from gctr.vision.covers import POLICIES, Cover, CoverSettings, FaceFollower, confine, cover_objects, head_box
 from gctr.vision.faces import DetectorError, detect_in, detect_safely
 from gctr.vision.tracks import Track
 
@@ -180,3 +180,31 @@ def test_boxes_travel_as_json():
 def test_settings_outside_their_limits_are_refused(options):
     with pytest.raises(ValueError):
         CoverSettings(**options)
+
+
+@given(st.data())
+def test_confined_covers_hold_what_is_sent_and_nothing_else(data):
+    height, width = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))
+    shape = (-(-height // 8), -(-width // 8))
+    cells = np.array(
+        data.draw(st.lists(st.booleans(), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
+    )
+    cells = cells.reshape(shape)
+    x0, y0 = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    box = (x0, y0, data.draw(st.integers(x0 + 1, width)), data.draw(st.integers(y0 + 1, height)))
+    covers = confine([Cover(1, box, "head")], cells)
+    wanted = np.kron(cells, np.ones((8, 8), int))[:height, :width]
+    inside = np.zeros((height, width), int)
+    inside[box[1] : box[3], box[0] : box[2]] = 1
+    covered = np.zeros((height, width), int)
+    for cover in covers:
+        a, b, c, d = cover.xyxy
+        covered[b:d, a:c] += 1
+    np.testing.assert_array_equal(
+        covered, wanted * inside
+    )  # each pixel once, so that no box is empty or doubled
+
+
+def test_a_face_that_was_found_is_covered_whole():
+    face = Cover(1, (3, 3, 20, 20), "found")
+    assert confine([face], np.zeros((4, 4), bool)) == [face]
