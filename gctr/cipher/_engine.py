@@ -18,7 +18,7 @@ from gctr.cipher._layout import CUT_WORDS, fill_counters
 from gctr.cipher.aes import BLOCK, LANES, backend, library_blocks, library_ctr
 from gctr.cipher.buckets import VERSION_1, GctrParams, initial_bucket_id, split128
 
-STREAM_BYTES = 1 << 25  # from here on an output of its own is written past the cache, as memcpy does
+STREAM_BYTES = 1 << 24  # from here on an output of its own is written past the cache, as memcpy does
 LIBRARY_BYTES = 1 << 22  # data whose counters the library encrypts in one call
 
 
