@@ -35,6 +35,12 @@ def stages(observation: Observation) -> dict[str, NDArray[np.uint8]]:
     }
 
 
+def face_boxes(observation: Observation) -> NDArray[np.int32]:
+    """Return the boxes of the faces that were found or filled in, (N, 4) xyxy, without fail-safe covers."""
+    known = [cover.xyxy for cover in observation.covers if cover.reason in ("found", "between", "held")]
+    return np.array(known, np.int32).reshape(-1, 4)
+
+
 def as_image(data: bytes, width: int = 256, rows: int = 96) -> NDArray[np.uint8]:
     """Return the first ``width * rows`` bytes as a grey picture, (rows, width) uint8, zero beyond their end."""
     shown = np.frombuffer(data[: width * rows], np.uint8)
