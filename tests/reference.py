@@ -100,7 +100,7 @@ def bucket_gcm_seal(
     group_size=100,
     buckets=5,
 ) -> bytes:
-    """Seal every bucket with PyCryptodome's AES-GCM; the associated data as ARCHITECTURE.md gives it."""
+    """Seal every bucket with PyCryptodome's AES-GCM; the associated data as `gctr.cipher` gives it."""
     sealed = b""
     for number, _, start, length in layout(seed, len(data), 16, group_size, buckets):
         aead = AES.new(key, AES.MODE_GCM, nonce=nonce + struct.pack(">I", number))

@@ -1,6 +1,6 @@
 """AES-CTR, GCTR-AES and bucket_ctr: xor with a keystream, at any offset.
 
-References: NIST SP 800-38A (CTR); design of GCTR version 1 in ARCHITECTURE.md. Oracle: OpenSSL's CTR through
+References: NIST SP 800-38A (CTR); `gctr.cipher` for GCTR version 1. Oracle: OpenSSL's CTR through
 `cryptography`, and tests/reference.py for the bucket modes.
 """
 
