@@ -163,6 +163,7 @@ def pairs(blocks: Octets, add: NDArray[np.uint64] | None = None) -> NDArray[np.u
 
 @njit(cache=True, nogil=True)
 def ctr_many(lanes, keys, counters, skips, src, dst, starts, stops):
+    """`ctr_scheduled` of every message."""
     schedule, rounds = np.empty(SCHEDULE_WORDS, np.uint32), 0
     for i in range(starts.size):
         if i == 0 or keys.shape[0] > 1:
@@ -173,6 +174,7 @@ def ctr_many(lanes, keys, counters, skips, src, dst, starts, stops):
 
 @njit(cache=True, nogil=True)
 def gctr_many(lanes, keys, sids, first, skips, src, dst, starts, stops):
+    """`gctr_scheduled` of every message."""
     schedule, rounds, work = np.empty(SCHEDULE_WORDS, np.uint32), 0, np.empty(WORK_WORDS, np.uint64)
     for i in range(starts.size):
         if i == 0 or keys.shape[0] > 1:
@@ -184,6 +186,7 @@ def gctr_many(lanes, keys, sids, first, skips, src, dst, starts, stops):
 
 @njit(cache=True, nogil=True)
 def bucket_ctr_many(lanes, keys, nonces, sids, shape, first, skips, src, dst, starts, stops):
+    """`bucket_ctr_scheduled` of every message."""
     schedule, rounds, work = (
         np.empty(SCHEDULE_WORDS, np.uint32),
         0,
