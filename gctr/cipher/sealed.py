@@ -202,28 +202,28 @@ class _Buckets:
                     yield self.layout(size)
 
     def seal(self, octets: memoryview, layout: BucketLayout) -> bytes:
+        encrypt, head, tail = self._aead.encrypt, self._head(layout.size), self._associated_data
         pieces = []
-        for b, start, length in self._numbers(layout):
-            piece = octets[start : start + length]
-            pieces.append(self._aead.encrypt(self._bucket_nonce(b), piece, self._bound(layout.size, b)))
+        for number, start, length in self._numbers(layout):
+            pieces.append(encrypt(self._nonce + number, octets[start : start + length], head + number + tail))
         return b"".join(pieces)
 
     def open(self, octets: memoryview, layout: BucketLayout) -> bytes:
+        decrypt, head, tail = self._aead.decrypt, self._head(layout.size), self._associated_data
         pieces, at = [], 0
-        for b, _, length in self._numbers(layout):
-            piece = octets[at : at + length + TAG]
-            pieces.append(self._aead.decrypt(self._bucket_nonce(b), piece, self._bound(layout.size, b)))
-            at += length + TAG
+        for number, _, length in self._numbers(layout):
+            end = at + length + TAG
+            pieces.append(decrypt(self._nonce + number, octets[at:end], head + number + tail))
+            at = end
         return b"".join(pieces)
 
     @staticmethod
-    def _numbers(layout: BucketLayout) -> Iterator[tuple[int, int, int]]:
-        return zip(layout.index.tolist(), layout.starts.tolist(), layout.lengths.tolist(), strict=True)
+    def _numbers(layout: BucketLayout) -> Iterator[tuple[bytes, int, int]]:
+        """Yield each bucket's number as BE32, its first byte and its bytes."""
+        numbers = layout.index.astype(">u4").tobytes()
+        each = (numbers[i : i + 4] for i in range(0, len(numbers), 4))
+        return zip(each, layout.starts.tolist(), layout.lengths.tolist(), strict=True)
 
-    def _bucket_nonce(self, b: int) -> bytes:
-        return self._nonce + b.to_bytes(4, "big")
-
-    def _bound(self, size: int, b: int) -> bytes:
-        """Associated data of bucket b; fields of fixed size before the caller's, so it reads one way only."""
-        numbers = struct.pack(">IIQI", self._params.group_size, self._params.buckets, size, b)
-        return _DOMAIN + self._seed + numbers + self._associated_data
+    def _head(self, size: int) -> bytes:
+        """Associated data before the bucket's number; all of fixed size, so that the whole reads one way only."""
+        return _DOMAIN + self._seed + struct.pack(">IIQ", self._params.group_size, self._params.buckets, size)
