@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gctr.cipher._buffers import Octets
 from gctr.cipher._calls import bucket_ctr_call, ctr_call, gctr_call, signed
 from gctr.cipher._groups import gctr_given, runs_given, runs_into
-from gctr.cipher._layout import CUT_WORDS, fill_counters
+from gctr.cipher._layout import CUT_WORDS, SPARE, fill_counters
 from gctr.cipher.aes import BLOCK, LANES, backend, library_blocks, library_ctr
 from gctr.cipher.buckets import VERSION_1, GctrParams, initial_bucket_id, split128
 
@@ -133,9 +133,9 @@ def _bucket_ctr_library(
 ) -> None:
     for first, skip, part in _tiles(params, offset, src.size):
         groups = -(-(skip + part.stop - part.start) // params.group_bytes)
-        lower = np.empty(groups * params.group_size, np.uint64)
+        lower = np.empty(groups * params.group_size + SPARE, np.uint64)
         shape, scratch = (params.group_size, params.buckets), np.empty(CUT_WORDS, np.uint64)
-        fill_counters(*split128(sid), *shape, np.uint64(first), lower, scratch)
+        fill_counters(*split128(sid), *shape, np.uint64(first), groups, lower, scratch)
         words = np.column_stack([np.full_like(lower, nonce), lower])
         stream = library_blocks(key, words.astype(">u8").view(np.uint8)).reshape(-1)
         np.bitwise_xor(src[part], stream[skip : skip + part.stop - part.start], out=dst[part])

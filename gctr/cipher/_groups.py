@@ -203,13 +203,13 @@ def bucket_ctr_scheduled(
     group, done, skip = np.uint64(first), 0, np.int64(skip)
     while done < src.size:
         needed = (src.size - done + skip + BLOCK * group_size - 1) // (BLOCK * group_size)
-        blocks = min(needed, max(1, TILE_BLOCKS // group_size)) * group_size
-        fill_counters(sid_upper, sid_lower, group_size, buckets, group, work[:blocks], work[-CUT_WORDS:])
+        groups = min(needed, max(1, TILE_BLOCKS // group_size))
+        fill_counters(sid_upper, sid_lower, group_size, buckets, group, groups, work, work[-CUT_WORDS:])
         if skip % BLOCK:
             head = src[done : done + BLOCK - skip % BLOCK], dst[done:]
             ctr_scheduled(lanes, schedule, rounds, nonce, work[skip // BLOCK], skip % BLOCK, *head, False)
             done, skip = done + head[0].size, skip + BLOCK - skip % BLOCK
         listed = skip // BLOCK
-        size = min(src.size - done, (blocks - listed) * BLOCK)
+        size = min(src.size - done, (groups * group_size - listed) * BLOCK)
         aes_listed(lanes, schedule, 0, rounds, nonce, work, 8 * listed, src, done, dst, done, size, streaming)
-        group, done, skip = group + np.uint64(blocks // group_size), done + size, 0
+        group, done, skip = group + np.uint64(groups), done + size, 0

@@ -10,6 +10,7 @@ from gctr.cipher._intrinsics import draw_cuts, mulhi, trailing_zeros
 from gctr.cipher._ir_buckets import CUTS, GROUPS, UNITS
 
 GROUP_BUCKETS = CUTS + 1
+SPARE = -UNITS % 8
 CUT_WORDS = CUTS * GROUPS  # uint64 of scratch for the cuts of sixteen groups
 
 
@@ -64,16 +65,16 @@ def bucket_ends(k0, k1, first, group_size, ends):
 
 
 @njit(cache=True, nogil=True)
-def fill_counters(k0, k1, group_size, buckets, first, counters, cuts):
-    """Write ``bucket << 32 | block in it`` for every block of whole groups from `first`, uint64.
+def fill_counters(k0, k1, group_size, buckets, first, groups, counters, cuts):
+    """Write ``bucket << 32 | block in it`` for every block of `groups` whole groups from `first`.
 
-    `cuts` is scratch, (CUT_WORDS,) uint64.
+    `counters` is uint64, with SPARE words past the last block; `cuts` is scratch, (CUT_WORDS,) uint64.
     """
     if group_size == UNITS and buckets == GROUP_BUCKETS:
-        _fill_version1(k0, k1, first, counters, cuts)
+        _fill_version1(k0, k1, first, groups, counters, cuts)
         return
     marks, ends = np.zeros(group_size // 64 + 1, np.uint64), np.empty(buckets, np.uint32)
-    for i in range(counters.size // group_size):
+    for i in range(groups):
         group, start = first + np.uint64(i), 0
         group_ends(k0, k1, group, group_size, marks, ends)
         for j in range(buckets):
@@ -84,8 +85,8 @@ def fill_counters(k0, k1, group_size, buckets, first, counters, cuts):
 
 
 @njit(cache=True, nogil=True)
-def _fill_version1(k0, k1, first, counters, cuts):
-    for group in range(counters.size // UNITS):
+def _fill_version1(k0, k1, first, groups, counters, cuts):
+    for group in range(groups):
         column = group % GROUPS
         if column == 0:
             draw_cuts(k0, k1, first + np.uint64(group), cuts, 0)
@@ -98,10 +99,11 @@ def _fill_version1(k0, k1, first, counters, cuts):
 def _number_blocks(number, a, b, c, d, counters, at):
     """Number the blocks of one group; at a cut the bucket goes up by one and the block in it back to zero.
 
-    Without a branch in it, the loop becomes vector instructions.
+    Without a branch in it, the loop becomes vector instructions; it goes on to a whole register of eight, and the next
+    group writes over what is too much.
     """
     up = np.uint64(1) << np.uint64(32)
-    for i in range(UNITS):
+    for i in range(UNITS + SPARE):
         unit = np.uint64(i)
         count = number + unit
         count += up - a if unit >= a else np.uint64(0)

@@ -3,6 +3,9 @@
 No table is ever read at an address that depends on a key: the key schedule uses the same instructions. On a CPU
 without them the library's AES (`cryptography`, OpenSSL) makes the keystream. Oracle: OpenSSL through `cryptography`.
 
+Compiled code is cached beside the package, by CPU; where neither that nor your home directory can be written, set
+NUMBA_CACHE_DIR. The key schedule is not wiped from memory after use.
+
 The functions here may be called from your own ``@njit`` code::
 
     lanes = aes.LANES[aes.backend()]                      # a global of your module: known when numba compiles
@@ -144,7 +147,7 @@ def _head(lanes, schedule, rounds, upper, lower, skip, src, dst):
 
 @njit(cache=True, nogil=True)
 def ctr_into(lanes, key, upper, lower, skip, src, dst, streaming):
-    """`ctr_scheduled` under a key of 16, 24 or 32 bytes, (k,) uint8. The schedule is not wiped from memory."""
+    """`ctr_scheduled` under a key of 16, 24 or 32 bytes, (k,) uint8."""
     schedule = np.empty(SCHEDULE_WORDS, np.uint32)
     rounds = key_schedule(lanes, key, schedule)
     ctr_scheduled(lanes, schedule, rounds, upper, lower, skip, src, dst, streaming)
