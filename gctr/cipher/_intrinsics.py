@@ -1,7 +1,8 @@
 """The LLVM kernels as functions that numba code can call; each takes arrays and byte offsets into them.
 
 `lanes` is a tuple whose length, known when numba compiles, is the number of blocks a register: 1, 2 or 4.
-No bounds are checked here; `gctr.cipher.aes` and `gctr.cipher._groups` do.
+No bounds are checked here; `gctr.cipher.aes` and `gctr.cipher._groups` do. Numba's cache does not notice a change of
+the IR: after one, delete ``gctr/cipher/__pycache__`` (the tests do).
 """
 
 import platform
