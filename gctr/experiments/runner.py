@@ -64,6 +64,7 @@ class _ThisInterpreter(KernelSpecManager):
                 "MPLBACKEND": "module://matplotlib_inline.backend_inline",
                 "PYTHONWARNINGS": "",
                 "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+                "OPENBLAS_NUM_THREADS": "1",  # the matrices are small: more threads only wait for each other
             },
         )
 
