@@ -14,6 +14,8 @@ from msgspec import Meta, Struct
 
 MAX_MESSAGE = 64 << 20  # bytes; two seconds of crowded 8K objects stay far below
 MAX_FRAMES = 10_000  # frames a segment
+MESSAGE_TYPE = "application/vnd.gctr.message"  # media types on a network
+STREAM_TYPE = "application/vnd.gctr.messages"  # each message after its length in 4 bytes, big-endian
 
 CameraId = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,62}\Z")]  # also a safe folder name
 Counter = Annotated[int, Meta(ge=0, lt=1 << 62)]

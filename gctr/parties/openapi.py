@@ -6,12 +6,12 @@ Reference: https://spec.openapis.org/oas/v3.1.0
 from functools import cache
 from typing import Any
 
+from gctr.parties.messages import MESSAGE_TYPE, STREAM_TYPE
+
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}
 _SECONDS = {"type": "number", "minimum": 0, "maximum": 1e11}
 _CAMERA = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"}
 _BYTES = {"type": "string", "format": "binary"}
-_MESSAGE = "application/vnd.gctr.message"
-_STREAM = "application/vnd.gctr.messages"
 
 
 @cache
@@ -47,7 +47,7 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/cameras/{camera}": {"get": _call("Where a camera stands", [camera], _json("Standing"))},
         "/v1/cameras/{camera}/backgrounds/{version}": {
-            "get": _call("A background alone", [camera, version], _binary(_MESSAGE)),
+            "get": _call("A background alone", [camera, version], _binary(MESSAGE_TYPE)),
             "put": _put("Put a background", [camera, version]),
         },
         "/v1/cameras/{camera}/segments": {
@@ -59,21 +59,21 @@ def _paths() -> dict[str, Any]:
             )
         },
         "/v1/cameras/{camera}/compositions": {
-            "get": _call("Stream compositions", [camera, first, last], _binary(_STREAM))
+            "get": _call("Stream compositions", [camera, first, last], _binary(STREAM_TYPE))
         },
         "/v1/cameras/{camera}/segments/{sequence}": {
-            "get": _call("A segment as it came; ranges", [camera, sequence], _binary(_MESSAGE)),
+            "get": _call("A segment as it came; ranges", [camera, sequence], _binary(MESSAGE_TYPE)),
             "put": _put("Put a segment", [camera, sequence]),
         },
         "/v1/cameras/{camera}/segments/{sequence}/composition": {
-            "get": _call("A composition", [camera, sequence], _binary(_MESSAGE))
+            "get": _call("A composition", [camera, sequence], _binary(MESSAGE_TYPE))
         },
         "/v1/cameras/{camera}/segments/{sequence}/objects/{track_id}": {
-            "get": _call("A partial image", [camera, sequence, *_object_query()], _binary(_MESSAGE))
+            "get": _call("A partial image", [camera, sequence, *_object_query()], _binary(MESSAGE_TYPE))
         },
         "/v1/cameras/{camera}/segments/{sequence}/patches": {
             "get": _call(
-                "Sealed faces", [camera, sequence, _in("query", "track_id", _NUMBER)], _binary(_MESSAGE)
+                "Sealed faces", [camera, sequence, _in("query", "track_id", _NUMBER)], _binary(MESSAGE_TYPE)
             )
         },
     }
@@ -122,7 +122,7 @@ def _call(
 
 def _put(summary: str, place: list[dict[str, Any]]) -> dict[str, Any]:
     times = [_in("header", name, _SECONDS) for name in ("gctr-captured", "gctr-sent")]
-    call = _call(summary, [*place, *times], _json("Receipt"), body=_binary(_MESSAGE), status=201)
+    call = _call(summary, [*place, *times], _json("Receipt"), body=_binary(MESSAGE_TYPE), status=201)
     call["responses"]["200"] = {"description": "stored before, the same bytes", "content": _json("Receipt")}
     return call
 

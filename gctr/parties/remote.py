@@ -21,12 +21,11 @@ from msgspec import Struct
 
 from gctr.parties.arrivals import Stamp
 from gctr.parties.index import PAGE
-from gctr.parties.messages import MAX_MESSAGE, MessageError, peek_header
+from gctr.parties.messages import MAX_MESSAGE, MESSAGE_TYPE, MessageError, peek_header
 from gctr.parties.store import NotStored, Receipt, Refused, SegmentInfo, Standing, StoreError
 from gctr.parties.tls import trust
 
 _AGAIN = (408, 429, 500, 502, 503, 504)
-_MESSAGE = "application/vnd.gctr.message"
 Parsed = TypeVar("Parsed")
 
 
@@ -129,7 +128,7 @@ class RemoteCloud:
             sent = self._clock()
             stamp = Stamp(min(sent if captured is None else captured, sent), sent)
             times = {"gctr-captured": f"{stamp.captured:.3f}", "gctr-sent": f"{stamp.sent:.3f}"}
-            return {"content-type": _MESSAGE, **times}
+            return {"content-type": MESSAGE_TYPE, **times}
 
         return _parsed(self._ask("PUT", path, content=message, headers=stamped), Receipt)
 

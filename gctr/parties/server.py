@@ -9,74 +9,27 @@ Errors are ``{"error": sentence}``. ``/openapi.json`` describes the interface (`
 Limits: one process; HTTP/1.1; tokens are revoked at the next request, not inside a running answer.
 """
 
-import re
 import time
-from collections.abc import Iterator
-from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from gctr.parties import guard
+from gctr.parties import answers, guard, queries
 from gctr.parties.arrivals import Stamp
 from gctr.parties.cloud import Cloud, iterate_compositions
-from gctr.parties.index import PAGE
 from gctr.parties.limits import Gate, Limits
-from gctr.parties.messages import CameraId, Counter, MessageError, Version, peek_header
+from gctr.parties.messages import STREAM_TYPE, MessageError, peek_header
 from gctr.parties.metrics import CONTENT_TYPE, Measured, Metrics
 from gctr.parties.openapi import describe
-from gctr.parties.store import NotStored, Receipt, Refused, StoreError, StoreFailed
+from gctr.parties.store import Receipt, StoreError
 from gctr.parties.tokens import Parties
 
-MESSAGE = "application/vnd.gctr.message"
-STREAM = "application/vnd.gctr.messages"  # each message after its length in 4 bytes, big-endian
-_SMALL = 4096
-_STATUS = ((NotStored, 404), (Refused, 409), (StoreFailed, 503), (StoreError, 500), (MessageError, 422))
-Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
-Seconds = Annotated[float, Meta(ge=0, le=1e11)]
-Parsed = TypeVar("Parsed", bound=Struct)
-
-
-class Enrolment(Struct, forbid_unknown_fields=True):
-    """What a camera says to register: the name it wants."""
-
-    camera: CameraId
-
-
-class SegmentQuery(Struct, forbid_unknown_fields=True):
-    """Which segments to list: by sequence, or by capture time."""
-
-    first: Number = 0
-    last: Number | None = None
-    since: Seconds | None = None
-    until: Seconds | None = None
-    limit: Annotated[int, Meta(ge=1, le=PAGE)] = PAGE
-
-
-class SpanQuery(Struct, forbid_unknown_fields=True):
-    """Which compositions to stream, both ends included."""
-
-    first: Number
-    last: Number
-
-
-class ObjectQuery(Struct, forbid_unknown_fields=True):
-    """The frame of a partial image, counted from 0 in its segment."""
-
-    frame: Number
-
-
-class PatchQuery(Struct, forbid_unknown_fields=True):
-    """The object whose sealed faces are asked for; all by default."""
-
-    track_id: Number | None = None
+_SMALL = 4096  # bytes of a registration
 
 
 class Service:
@@ -110,11 +63,11 @@ class Service:
 
     def health(self, request: Request) -> Response:
         """Answer once the store is open; needs no token and tells nothing else."""
-        return _json({"status": "ok"})
+        return answers.json({"status": "ok"})
 
     def openapi(self, request: Request) -> Response:
         """Describe the interface."""
-        return _json(describe())
+        return answers.json(describe())
 
     def metrics(self, request: Request) -> Response:
         """Tell counters, to the surveillance system."""
@@ -125,47 +78,48 @@ class Service:
     def cameras(self, request: Request) -> Response:
         """List cameras."""
         self._guard.admit(request, "surveillance")
-        return _json({"cameras": self._cloud.cameras()})
+        return answers.json({"cameras": self._cloud.cameras()})
 
     async def enrol(self, request: Request) -> Response:
         """Register a camera: use an enrolment token up, answer the camera's own."""
         party = self._guard.admit(request, "enrol")
         async with self._guard.body(request, party, _SMALL) as body:
-            try:
-                wanted = msgspec.json.decode(body, type=Enrolment)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise HTTPException(422, f"not a registration: {error}") from None
+            wanted = queries.enrolment(body)
         token = await run_in_threadpool(self._parties.enrol, party, wanted.camera)
-        return _json({"camera": wanted.camera, "token": token}, 201)
+        return answers.json({"camera": wanted.camera, "token": token}, 201)
 
     def camera(self, request: Request) -> Response:
         """Tell where a camera stands: what is expected next, what is missing, which backgrounds there are."""
         self._guard.admit(request, "camera", "surveillance")
-        return _json(self._cloud.standing(guard.camera_name(request)))
+        return answers.json(self._cloud.standing(guard.camera_name(request)))
 
     def segments(self, request: Request) -> Response:
         """List segments, a page at a time."""
         self._guard.admit(request, "camera", "surveillance")
         camera = guard.camera_name(request)
-        found = self._cloud.index.segments(camera, **msgspec.to_builtins(_query(request, SegmentQuery)))
-        return _json({"segments": found})
+        found = self._cloud.index.segments(
+            camera, **msgspec.to_builtins(queries.read(request, queries.SegmentQuery))
+        )
+        return answers.json({"segments": found})
 
     def frame(self, request: Request) -> Response:
         """Tell which segment holds a frame."""
         self._guard.admit(request, "surveillance")
-        return _json(self._cloud.at_frame(guard.camera_name(request), _number(request, "number")))
+        return answers.json(
+            self._cloud.at_frame(guard.camera_name(request), queries.number(request, "number"))
+        )
 
     async def put(self, request: Request) -> Response:
         """Take a background or a segment; acknowledge it once it is stored for good."""
         party = self._guard.admit(request, "camera")
         camera, when = guard.camera_name(request), guard.stamp(request)
         kind = "segment" if "sequence" in request.path_params else "background"
-        number = _number(request, "sequence") if kind == "segment" else _version(request)
+        number = queries.number(request, "sequence") if kind == "segment" else queries.version(request)
         start = time.perf_counter()
         async with self._guard.body(request, party) as message:
             self._metrics.stages.labels("receive").inc(time.perf_counter() - start)
             receipt = await run_in_threadpool(self._receive, message, when, (camera, kind, number))
-        return _json(receipt, 200 if receipt.order == "duplicate" else 201)
+        return answers.json(receipt, 200 if receipt.order == "duplicate" else 201)
 
     def _receive(self, message: bytes, when: Stamp | None, address: tuple[str, str, int]) -> Receipt:
         try:
@@ -180,46 +134,50 @@ class Service:
     def background(self, request: Request) -> Response:
         """Deliver a background alone."""
         self._guard.admit(request, "camera", "surveillance")
-        return _message(self._cloud.background(guard.camera_name(request), _version(request)))
+        return answers.message(self._cloud.background(guard.camera_name(request), queries.version(request)))
 
     def segment(self, request: Request) -> Response:
         """Deliver a segment as the camera sent it, or a range of its bytes."""
         self._guard.admit(request, "surveillance")
-        camera, sequence = guard.camera_name(request), _number(request, "sequence")
+        camera, sequence = guard.camera_name(request), queries.number(request, "sequence")
         if "range" not in request.headers:
-            return _message(self._cloud.segment(camera, sequence), {"accept-ranges": "bytes"})
+            return answers.message(self._cloud.segment(camera, sequence), {"accept-ranges": "bytes"})
         size = self._cloud.segment_size(camera, sequence)
         start, stop = guard.byte_range(request, size) or (0, size)
         part = self._cloud.segment_part(camera, sequence, start, stop)
-        return _message(part, {"content-range": f"bytes {start}-{stop - 1}/{size}"}, 206)
+        return answers.message(part, {"content-range": f"bytes {start}-{stop - 1}/{size}"}, 206)
 
     def composition(self, request: Request) -> Response:
         """Deliver a segment in front of its background."""
         self._guard.admit(request, "surveillance")
-        return _message(self._cloud.compose(guard.camera_name(request), _number(request, "sequence")))
+        return answers.message(
+            self._cloud.compose(guard.camera_name(request), queries.number(request, "sequence"))
+        )
 
     def compositions(self, request: Request) -> Response:
         """Stream the compositions of a range of segments, as fast as they are read."""
         self._guard.admit(request, "surveillance")
-        camera, span = guard.camera_name(request), _query(request, SpanQuery)
-        parts = _framed(iterate_compositions(self._cloud, camera, span.first, span.last))
-        return StreamingResponse(parts, headers={"content-type": STREAM})
+        camera, span = guard.camera_name(request), queries.read(request, queries.SpanQuery)
+        parts = answers.framed(iterate_compositions(self._cloud, camera, span.first, span.last))
+        return StreamingResponse(parts, headers={"content-type": STREAM_TYPE})
 
     def partial(self, request: Request) -> Response:
         """Deliver one masked object of one frame alone."""
         self._guard.admit(request, "surveillance")
         numbers = (
-            _number(request, "sequence"),
-            _query(request, ObjectQuery).frame,
-            _number(request, "track_id"),
+            queries.number(request, "sequence"),
+            queries.read(request, queries.ObjectQuery).frame,
+            queries.number(request, "track_id"),
         )
-        return _message(self._cloud.partial(guard.camera_name(request), *numbers))
+        return answers.message(self._cloud.partial(guard.camera_name(request), *numbers))
 
     def patches(self, request: Request) -> Response:
         """Deliver the sealed faces of a segment alone."""
         self._guard.admit(request, "surveillance")
-        place = guard.camera_name(request), _number(request, "sequence")
-        return _message(self._cloud.patches(*place, _query(request, PatchQuery).track_id))
+        place = guard.camera_name(request), queries.number(request, "sequence")
+        return answers.message(
+            self._cloud.patches(*place, queries.read(request, queries.PatchQuery).track_id)
+        )
 
 
 def make_app(
@@ -238,13 +196,11 @@ def make_app(
     """
     metrics, limits = metrics or Metrics(), limits or Limits()
     service = Service(cloud, parties, Gate(limits), metrics)
-    handlers: dict[Any, Any] = {kind: _answer(status) for kind, status in _STATUS}
-    handlers |= {HTTPException: _http_error, Exception: _broken}
     middleware = [
         Middleware(Measured, metrics=metrics),
         Middleware(guard.SmallHeads, most=limits.headers),
     ]
-    return Starlette(routes=service.routes(), exception_handlers=handlers, middleware=middleware)
+    return Starlette(routes=service.routes(), exception_handlers=answers.handlers(), middleware=middleware)
 
 
 def _check_address(message: bytes, camera: str, kind: str, number: int) -> None:
@@ -254,65 +210,3 @@ def _check_address(message: bytes, camera: str, kind: str, number: int) -> None:
         raise MessageError(
             f"the address says {kind} {number} of {camera}, the message {header.kind} {own} of {header.camera}"
         )
-
-
-def _query(request: Request, kind: type[Parsed]) -> Parsed:
-    names = [name for name, _ in request.query_params.multi_items()]
-    if len(set(names)) != len(names):
-        raise HTTPException(422, "a parameter stands twice in the address")
-    try:
-        return msgspec.convert(dict(request.query_params), kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise HTTPException(422, f"the address asks for what there cannot be: {error}") from None
-
-
-def _number(request: Request, name: str) -> int:
-    return _converted(request, name, Counter)
-
-
-def _version(request: Request) -> int:
-    return _converted(request, "version", Version)
-
-
-def _converted(request: Request, name: str, kind: Any) -> int:
-    text = request.path_params[name]
-    try:
-        return msgspec.convert(int(text) if re.fullmatch(r"[0-9]{1,19}", text) else text, kind)
-    except msgspec.ValidationError:
-        raise HTTPException(404, f"{name} is a number within its limits") from None
-
-
-def _framed(messages: Iterator[bytes]) -> Iterator[bytes]:
-    for message in messages:
-        yield len(message).to_bytes(4, "big")
-        yield message
-
-
-def _message(data: bytes, headers: dict[str, str] | None = None, status: int = 200) -> Response:
-    return Response(data, status, {"content-type": MESSAGE, "cache-control": "no-store", **(headers or {})})
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
-    return Response(msgspec.json.encode(value), status, headers)
-
-
-def _answer(status: int) -> Any:
-    def handler(request: Request, error: Exception) -> Response:
-        answer = _json({"error": str(error)}, status)
-        if status == 503:
-            answer.headers["retry-after"] = "2"
-        return answer
-
-    return handler
-
-
-def _http_error(request: Request, error: HTTPException) -> Response:
-    answer = _json({"error": error.detail}, error.status_code)
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-def _broken(request: Request, error: Exception) -> Response:
-    # The traceback goes to the log; the answer tells a stranger nothing about the inside.
-    return _json({"error": "the cloud failed at this request and goes on with others"}, 500)

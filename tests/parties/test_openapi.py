@@ -9,14 +9,15 @@ from schemathesis import checks
 from gctr.parties.cloud import Cloud
 from gctr.parties.keyfile import new_key
 from gctr.parties.limits import Limits
+from gctr.parties.messages import MESSAGE_TYPE, STREAM_TYPE
 from gctr.parties.openapi import describe
-from gctr.parties.server import MESSAGE, STREAM, make_app
+from gctr.parties.server import make_app
 from gctr.parties.tokens import Parties
 
 from .served import background, segment
 
 KEY = new_key("store")
-schemathesis.serializer.alias(MESSAGE, "application/octet-stream")
+schemathesis.serializer.alias(MESSAGE_TYPE, "application/octet-stream")
 WANTED = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -64,4 +65,4 @@ def test_the_description_names_the_kinds_of_bodies_that_are_sent():
         for answer in call["responses"].values()
         for kind in answer["content"]
     }
-    assert {MESSAGE, STREAM} <= kinds
+    assert {MESSAGE_TYPE, STREAM_TYPE} <= kinds
