@@ -6,7 +6,7 @@ import getpass
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -16,7 +16,7 @@ from gctr.cli._console import console, frames_progress
 if TYPE_CHECKING:
     from gctr.vision.anonymise import Anonymised
     from gctr.vision.covers import CoverSettings
-    from gctr.vision.masking import Kind, MaskStyle
+    from gctr.vision.painters import MaskStyle
 
 audit = typer.Typer(help="The log of what was unmasked, when and why.", no_args_is_help=True)
 keys = typer.Typer(help="Keys of faces: pairs, and rotation.", no_args_is_help=True)
@@ -60,11 +60,11 @@ def mask(
     """
     from gctr.datasets import load
     from gctr.vision.covers import CoverSettings
-    from gctr.vision.masking import KINDS, MaskStyle
+    from gctr.vision.painters import KINDS, MaskStyle
 
     if kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
-    style = MaskStyle(cast("Kind", kind), ellipse, cells, sigma, os.urandom(32))
+    style = MaskStyle(kind, ellipse, cells, sigma, os.urandom(32))
     settings = CoverSettings(margin=margin, every=every, hold=hold)
     found = _detector(detector, threshold, scale)
     if _is_picture(out):

@@ -13,6 +13,7 @@ attacker; the linear attackers of `gctr.evaluation.matchers` are weaker than the
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import cv2
@@ -24,7 +25,8 @@ from numpy.typing import NDArray
 from gctr.evaluation.matchers import Matcher, as_vectors, fisherfaces
 from gctr.evaluation.statistics import bootstrap, proportion_interval
 from gctr.parties.keys import patch_plaintext
-from gctr.vision.masking import MaskStyle, Patch, paint
+from gctr.vision.masking import Patch, paint
+from gctr.vision.painters import MaskStyle
 
 Image = NDArray[np.uint8]
 FARS = (1e-2, 1e-3)
@@ -75,8 +77,8 @@ def mask_faces(images: Sequence[Image], style: MaskStyle | None) -> list[Image]:
 def _mask(image: Image, style: MaskStyle | None, number: int) -> Image:
     if style is None:
         return image
-    if style.kind == "scramble":  # every frame has its own signs; fixed here, so that results repeat
-        style = MaskStyle("scramble", key=style.key + number.to_bytes(4, "big"))
+    if style.key:  # every frame has its own secrets; fixed here, so that results repeat
+        style = replace(style, key=style.key + number.to_bytes(4, "big"))
     bgr = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR).astype(np.uint8)
     masked = paint(bgr, [(0, 0, bgr.shape[1], bgr.shape[0])], style)
     return masked if image.ndim == 3 else masked[..., 0].copy()
@@ -268,6 +270,6 @@ def _shift(image: Image, dx: float, dy: float) -> Image:
 
 def _again(style: MaskStyle | None) -> MaskStyle | None:
     """Return the attacker's copy of a mask: he knows its kind and strength, never its key."""
-    if style is None or style.kind != "scramble":
+    if style is None or not style.key:
         return style
-    return MaskStyle("scramble", key=b"the attacker's own guess of a key")
+    return replace(style, key=b"the attacker's own guess of a key")

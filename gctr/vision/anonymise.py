@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from gctr.vision.covers import Cover, CoverSettings, Face, FaceFollower, Reason
 from gctr.vision.faces import FaceDetector
-from gctr.vision.masking import SOLID, MaskStyle, Patch, cut, grow_boxes, paint, split_boxes
+from gctr.vision.masking import Patch, cut, grow_boxes, paint, split_boxes
+from gctr.vision.painters import SOLID, MaskStyle
 
 _WINDOW_BYTES = 256 << 20
 _WINDOW_FRAMES = 60

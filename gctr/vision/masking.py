@@ -2,67 +2,36 @@
 
 `hide_faces` and `reveal_faces` are inverses on the pixels, whatever the kind of mask: what `hide_faces` takes out is
 what `reveal_faces` puts back, byte for byte. The mask is painted before any lossy coding, so that no pixel of a face
-is coded outside the patch that is sealed.
-
-Kinds: ``solid``; ``pixelate`` and ``blur``, which most tools use and which notebook 08_privacy_leakage shows to leak;
-``scramble``, the sign flips of transform coefficients of Dufaux & Ebrahimi (IEEE Trans. Circuits Syst. Video Technol.
-18(8), 2008); ``silhouette``, which leaves the shape of what moves and nothing else.
+is coded outside the patch that is sealed. What a mask looks like is `gctr.vision.painters`' business.
 
 Limits: a mask covers the boxes it is given (`gctr.vision.covers` finds them); an ellipse leaves a box's corners
-visible. Scrambling is a visible mask only: the pixels come back from the patch, not by descrambling, because 8-bit
-pixels clip.
+visible.
 """
 
-import hashlib
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Kind = Literal["solid", "pixelate", "blur", "scramble", "silhouette"]
+from gctr.vision.painters import KINDS, PAINTERS, SOLID, SOLID_BGR, Bared, Kind, MaskStyle
+
+__all__ = [
+    "KINDS",
+    "SOLID_BGR",
+    "Box",
+    "Kind",
+    "MaskStyle",
+    "Patch",
+    "cut",
+    "ellipse_mask",
+    "grow_boxes",
+    "hide_faces",
+    "paint",
+    "reveal_faces",
+    "split_boxes",
+]
+
 Box = tuple[int, int, int, int]
-
-SOLID_BGR = (96, 96, 96)  # one colour for every face: a mean colour would tell skin and hair
-KINDS: tuple[Kind, ...] = get_args(Kind)
-_MOVED = 24  # grey levels from the background beyond which a pixel is part of a silhouette
-
-
-@dataclass(frozen=True)
-class MaskStyle:
-    """How a mask looks.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`. Only ``solid`` depends on no pixel under it; ``silhouette`` on their outline alone.
-    ellipse : bool
-        Mask the ellipse in each box, not the whole box.
-    cells : int
-        ``pixelate``: mosaic cells along a box's shorter side. More cells leak more.
-    sigma : float
-        ``blur``: standard deviation of the Gaussian, as a share of a box's shorter side.
-    key : bytes
-        ``scramble``: whoever has it can undo most of the scrambling; draw 32 random bytes and keep them secret.
-    """
-
-    kind: Kind = "solid"
-    ellipse: bool = False
-    cells: int = 8
-    sigma: float = 0.2
-    key: bytes = b""
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"no mask {self.kind!r}: there are {', '.join(KINDS)}")
-        if self.cells < 1 or not 0 < self.sigma <= 10:
-            raise ValueError("a mosaic has at least 1 cell, a blur a sigma above 0 and at most 10")
-        if self.kind == "scramble" and len(self.key) < 16:
-            raise ValueError("scrambling needs a secret key of at least 16 random bytes")
-
-
-SOLID = MaskStyle()
 
 
 class Patch(NamedTuple):
@@ -130,7 +99,7 @@ def hide_faces(
     Raises
     ------
     ValueError
-        If a box is empty or leaves the image, or a silhouette has no background of the image's size.
+        If a box is empty or leaves the image, a background has another size, or a silhouette has none.
     """
     boxes = np.asarray(boxes, dtype=int).reshape(-1, 4)
     return paint(image, boxes, style, background), cut(image, boxes)
@@ -147,11 +116,13 @@ def paint(
     Every box is masked from the original pixels, so that the order of boxes does not matter but where two overlap:
     there the later one is on top.
     """
+    if background is not None and background.shape != image.shape:
+        raise ValueError(f"a background of {background.shape} pixels does not fit the image's {image.shape}")
     masked = image.copy()
     for box in np.asarray(boxes, dtype=int).reshape(-1, 4).tolist():
         x0, y0, x1, y1 = _checked(box, image.shape)
-        behind = _background_of(background, image, style)[y0:y1, x0:x1]
-        cover = _cover(image[y0:y1, x0:x1], style, behind, (x0, y0))
+        behind = None if background is None else background[y0:y1, x0:x1]
+        cover = PAINTERS[style.kind](Bared(image[y0:y1, x0:x1], behind, (x0, y0)), style)
         if style.ellipse:
             inside = ellipse_mask(x1 - x0, y1 - y0)
             masked[y0:y1, x0:x1][inside] = cover[inside]
@@ -229,74 +200,6 @@ def _subtract(box: Box, other: Box) -> list[Box]:
         return [box]
     around = [(x0, y0, x1, v0), (x0, v1, x1, y1), (x0, v0, u0, v1), (u1, v0, x1, v1)]
     return [(a, b, c, d) for a, b, c, d in around if a < c and b < d]
-
-
-def _cover(
-    face: NDArray[np.uint8], style: MaskStyle, behind: NDArray[np.uint8], place: tuple[int, int]
-) -> NDArray[np.uint8]:
-    if style.kind == "pixelate":
-        return pixelate(face, style.cells)
-    if style.kind == "blur":
-        return blur(face, style.sigma)
-    if style.kind == "scramble":
-        return scramble(face, style.key + repr(place).encode())
-    if style.kind == "silhouette":
-        moved = cv2.absdiff(face, behind).max(axis=2, keepdims=True) > _MOVED
-        return np.where(moved, np.array(SOLID_BGR, np.uint8), behind)
-    return np.full_like(face, SOLID_BGR)
-
-
-def pixelate(face: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
-    """Return a mosaic of `cells` along the shorter side, each the mean of its pixels; (h, w, 3) uint8 BGR."""
-    height, width = face.shape[:2]
-    side = max(1.0, min(height, width) / cells)
-    small = (max(1, round(width / side)), max(1, round(height / side)))
-    mosaic = cv2.resize(face, small, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(mosaic, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def blur(face: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
-    """Return a Gaussian blur of `sigma` times the shorter side; nothing outside the box is mixed in."""
-    pixels = sigma * min(face.shape[:2])
-    return np.asarray(cv2.GaussianBlur(face, (0, 0), pixels, borderType=cv2.BORDER_REFLECT_101), np.uint8)
-
-
-def scramble(face: NDArray[np.uint8], key: bytes) -> NDArray[np.uint8]:
-    """Return the face with pseudo-random signs on the AC coefficients of its 8x8 DCT blocks, in each channel.
-
-    As Dufaux & Ebrahimi (2008), on the pixels' transform instead of a codec's. The signs are SHAKE-256 of `key`.
-    Block means and magnitudes stay, which is what an attacker works with.
-    """
-    height, width = face.shape[:2]
-    padded = np.pad(face, ((0, -height % 8), (0, -width % 8), (0, 0)), mode="edge").astype(np.float64)
-    rows, columns = padded.shape[0] // 8, padded.shape[1] // 8
-    blocks = padded.reshape(rows, 8, columns, 8, 3).transpose(0, 2, 4, 1, 3)
-    coefficients = _DCT @ blocks @ _DCT.T
-    bits = np.frombuffer(hashlib.shake_256(key).digest(coefficients.size // 8), np.uint8)
-    signs = 1.0 - 2.0 * np.unpackbits(bits).reshape(coefficients.shape)
-    signs[..., 0, 0] = 1.0
-    pixels = (_DCT.T @ (coefficients * signs) @ _DCT).transpose(0, 3, 1, 4, 2).reshape(padded.shape)
-    return np.rint(pixels).clip(0, 255).astype(np.uint8)[:height, :width]
-
-
-def _dct_matrix() -> NDArray[np.float64]:
-    k, n = np.ogrid[:8, :8]
-    matrix = np.cos(np.pi * (2 * n + 1) * k / 16) / 2
-    matrix[0] /= np.sqrt(2)
-    return matrix
-
-
-_DCT = _dct_matrix()
-
-
-def _background_of(
-    background: NDArray[np.uint8] | None, image: NDArray[np.uint8], style: MaskStyle
-) -> NDArray[np.uint8]:
-    if style.kind != "silhouette":
-        return image
-    if background is None or background.shape != image.shape:
-        raise ValueError("a silhouette needs the empty scene's picture, of the image's size")
-    return background
 
 
 def _checked(box: ArrayLike, shape: tuple[int, ...]) -> Box:

@@ -8,6 +8,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from gctr.cli import app
+from gctr.vision.painters import KINDS
 
 
 def commands(group, path=()):
@@ -27,6 +28,11 @@ def test_every_command_and_option_explains_itself(path):
     for parameter in command.params:
         assert parameter.name == "help" or parameter.help, f"{path}: {parameter.name} says nothing"
     assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
+
+
+def test_the_help_on_masks_names_every_kind():
+    (kind,) = [option for option in COMMANDS["mask",].params if option.name == "kind"]
+    assert [name for name in KINDS if name not in kind.help] == []
 
 
 def test_the_manual_fits_eighty_columns():

@@ -12,11 +12,10 @@ from gctr.vision.masking import (
     Patch,
     grow_boxes,
     hide_faces,
-    pixelate,
     reveal_faces,
-    scramble,
     split_boxes,
 )
+from gctr.vision.painters import pixelate, scramble
 
 WIDTH, HEIGHT = 48, 36
 
