@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gctr.evaluation import sniffer
+from gctr.evaluation import sniffer, sniffer_search, sniffer_tap
 
 from ..parties.conftest import KnownFaces, make_street
 
@@ -71,7 +71,7 @@ def test_needles_are_found_across_chunks():
     x0, y0, x1, y1 = street.faces[0][3]
     leak = street.frames[8, y0:y1, x0:x1].tobytes()
     row = street.frames[8, (y0 + y1) // 2, x0:x1].tobytes()
-    assert sniffer.find([row, b"not there at all"], [b"abc" + leak, b""]) == {row}
+    assert sniffer_search.find([row, b"not there at all"], [b"abc" + leak, b""]) == {row}
 
 
 def test_sizes_tell_when_somebody_is_there(tmp_path_factory):
@@ -82,7 +82,7 @@ def test_sizes_tell_when_somebody_is_there(tmp_path_factory):
     )
     assert told["count_correlation"] > 0.5
     recorded = session("bucket_gcm", True, tmp_path_factory)
-    seen = sniffer.bursts(recorded.chunks)
+    seen = sniffer_tap.bursts(recorded.chunks)
     assert seen["size"].sum() == sum(len(chunk.data) for chunk in recorded.chunks if chunk.outward)
     assert (np.diff(seen["time"]) > 0).all()
 
