@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gctr.vision.medians import masked_median
+
 FOREGROUND = 255  # OpenCV marks shadows 127
 WARM_UP = 8  # after fewer showings OpenCV's models still mark everything, or nothing
 
@@ -146,10 +148,11 @@ def register_plate(
         When there is no frame, or frames differ in size.
     """
     stack = _spread(frames, samples)
-    first = np.median(stack, axis=0).astype(np.uint8)
+    first = masked_median(stack)[0].astype(np.uint8)
     kernel = np.ones((grow, grow), dtype=np.uint8)
     moving = np.stack([cv2.dilate(_differs(frame, first, tolerance), kernel) for frame in stack])
-    return _masked_median(stack, moving.astype(bool), first)
+    median, seen = masked_median(stack, moving.view(bool))
+    return np.where(seen[..., None], np.rint(median).astype(np.uint8), first)
 
 
 def _spread(frames: Iterable[NDArray[np.uint8]], samples: int) -> NDArray[np.uint8]:
@@ -170,18 +173,6 @@ def _spread(frames: Iterable[NDArray[np.uint8]], samples: int) -> NDArray[np.uin
 
 def _differs(frame: NDArray[np.uint8], plate: NDArray[np.uint8], tolerance: int) -> NDArray[np.uint8]:
     return (cv2.absdiff(frame, plate).max(axis=2) > tolerance).astype(np.uint8)
-
-
-def _masked_median(
-    stack: NDArray[np.uint8], moving: NDArray[np.bool_], fallback: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Median over time of what does not move, row by row to bound memory; `fallback` where none is left."""
-    plate = fallback.copy()
-    for y in range(stack.shape[1]):
-        row = np.where(moving[:, y, :, None], np.nan, stack[:, y].astype(np.float32))
-        seen = ~moving[:, y].all(axis=0)
-        plate[y, seen] = np.rint(np.nanmedian(row[:, seen], axis=0)).astype(np.uint8)
-    return plate
 
 
 def check_empty(
