@@ -17,17 +17,22 @@ same versions of numpy, OpenCV and FFmpeg.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
+import cv2
+import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from gctr.datasets.clip import BOX_COLUMNS, FACE_COLUMNS, Clip, Frame, Truth, box_table
 from gctr.datasets.scene.figure import SOLID, Figure
+from gctr.datasets.scene.kept import Kept, kept_scene
 from gctr.datasets.scene.params import load_params, scene_names
 from gctr.datasets.scene.render import Scene
+from gctr.datasets.scene.sensor import decode_picture
+from gctr.datasets.store import cache_folder
 
 __all__ = ["scene_names", "synthetic_clip"]
 
@@ -76,7 +81,8 @@ class SceneTruth(Truth):
         return f"SceneTruth({self._scene.params.scene!r}, {self._n_frames} frames)"
 
     def _labels(self, k: int) -> NDArray[np.uint8]:
-        return self._scene.compose(k, lit=False).labels()
+        kept = self._scene.kept.get(f"{k:06d}.png", lambda: _png(self._scene.compose(k, lit=False).labels()))
+        return decode_picture(kept, cv2.IMREAD_GRAYSCALE)
 
     def head(self, n: int) -> Truth:
         """Return the truth of the first `n` frames."""
@@ -87,11 +93,18 @@ class SceneTruth(Truth):
         boxes: list[tuple] = []
         faces: list[tuple] = []
         for k in range(self._n_frames):
-            made = self._scene.compose(k, lit=False)
-            for figure in made.figures:
-                boxes.extend(_box_rows(k, figure, made.ids))
-                faces.extend(_face_rows(k, figure, made.ids))
+            kept = self._scene.kept.get(f"{k:06d}.json", partial(self._rows, k))
+            more = msgspec.json.decode(kept)
+            boxes += more["boxes"]
+            faces += more["faces"]
         return box_table(boxes, (*BOX_COLUMNS, *_MORE_BOXES)), box_table(faces, (*FACE_COLUMNS, *_MORE_FACES))
+
+    def _rows(self, k: int) -> bytes:
+        made = self._scene.compose(k, lit=False)
+        rows = {"boxes": _box_rows, "faces": _face_rows}
+        return msgspec.json.encode(
+            {name: [row for f in made.figures for row in of(k, f, made.ids)] for name, of in rows.items()}
+        )
 
     @property
     def boxes(self) -> pd.DataFrame:
@@ -106,7 +119,11 @@ class SceneTruth(Truth):
     @cached_property
     def background(self) -> Frame:
         """The empty scene in the clip's mean light, without noise."""
-        return self._scene.background()
+        return decode_picture(self._scene.kept.get("background.png", lambda: _png(self._scene.background())))
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
 def _box_rows(k: int, figure: Figure, ids: NDArray[np.int32]) -> Iterator[tuple]:
@@ -131,11 +148,16 @@ def _face_rows(k: int, figure: Figure, ids: NDArray[np.int32]) -> Iterator[tuple
         return
     visible = float((face & (ids == figure.walker.track_id)).sum()) / whole
     if visible >= FACE_VISIBLE:
-        yield (k, figure.walker.track_id, *box, figure.walker.identity, visible, yaw)
+        yield (k, figure.walker.track_id, *box, figure.walker.identity, visible, float(yaw))
 
 
 def synthetic_clip(
-    scene: str = "default", *, seed: int | None = None, n_frames: int | None = None, **overrides: Any
+    scene: str = "default",
+    *,
+    seed: int | None = None,
+    n_frames: int | None = None,
+    keep: bool = False,
+    **overrides: Any,
 ) -> Clip:
     """Make a synthetic clip.
 
@@ -147,6 +169,8 @@ def synthetic_clip(
         Chooses people, clothes, photographs, noise and the walks that are not scripted.
     n_frames : int, optional
         Length in frames.
+    keep : bool
+        Keep frames and truth in the cache (`GCTR_CACHE`) once they are made; `load("synthetic")` does.
     **overrides
         Any parameter of the scene file:
 
@@ -194,7 +218,7 @@ def synthetic_clip(
         If there is no such scene or parameter, or a value lies outside its range.
     """
     params = load_params(scene, {"seed": seed, "n_frames": n_frames, **overrides})
-    made = Scene(params)
+    made = Scene(params, kept_scene(params, cache_folder()) if keep else Kept())
 
     def open_timed() -> Iterator[tuple[float, Frame]]:
         return ((k / params.fps, frame) for k, frame in enumerate(made.frames()))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gctr.datasets.clip import Frame
 from gctr.datasets.scene import light, sensor
 from gctr.datasets.scene.figure import SOLID, Figure, draw_figure
+from gctr.datasets.scene.kept import Kept
 from gctr.datasets.scene.params import SceneParams
 from gctr.datasets.scene.people import Cast
 from gctr.datasets.scene.plate import Plate, plate
@@ -81,10 +82,13 @@ class Scene:
     Parameters
     ----------
     params : SceneParams
+    kept : Kept
+        Where frames are kept once they are drawn, if they are JPEG; by default nowhere.
     """
 
-    def __init__(self, params: SceneParams) -> None:
+    def __init__(self, params: SceneParams, kept: Kept | None = None) -> None:
         self.params = params
+        self.kept = kept or Kept()
         self.view = View(*params.resolution_wh)
 
     @cached_property
@@ -167,5 +171,13 @@ class Scene:
 
     def frames(self) -> Iterator[Frame]:
         """Yield all frames in order, as the camera delivers them."""
-        raw = (self.raw_frame(k) for k in range(self.params.n_frames))
-        return sensor.compress(raw, self.params.compression, self.params.fps)
+        numbers = range(self.params.n_frames)
+        kind, level = sensor.compressor(self.params.compression)
+        if kind == "jpeg":
+            return (sensor.decode_picture(self._jpeg(k, level)) for k in numbers)
+        raw = (self.raw_frame(k) for k in numbers)
+        return sensor.through_h264(raw, level, self.params.fps) if kind == "h264" else raw
+
+    def _jpeg(self, k: int, quality: int) -> bytes:
+        """Return frame k as the camera's JPEG, which is what is kept of it."""
+        return self.kept.get(f"{k:06d}.jpg", lambda: sensor.encode_jpeg(self.raw_frame(k), quality))

@@ -92,21 +92,17 @@ def compressor(text: str) -> tuple[str, int]:
     )
 
 
-def compress(frames: Iterable[Frame], text: str, fps: float) -> Iterator[Frame]:
-    """Encode and decode frames, in order, as a camera's own encoder does before anyone sees them."""
-    kind, level = compressor(text)
-    if kind == "jpeg":
-        return _jpeg(frames, level)
-    return _h264(frames, level, fps) if kind == "h264" else iter(frames)
+def encode_jpeg(frame: Frame, quality: int) -> bytes:
+    """Encode one frame as the camera's own JPEG encoder does."""
+    return cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def _jpeg(frames: Iterable[Frame], quality: int) -> Iterator[Frame]:
-    for frame in frames:
-        _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        yield np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+def decode_picture(data: bytes, flags: int = cv2.IMREAD_COLOR) -> Frame:
+    """Decode a JPEG or PNG: (H, W, 3) BGR, or (H, W) with `cv2.IMREAD_GRAYSCALE`."""
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), flags), np.uint8)
 
 
-def _h264(frames: Iterable[Frame], crf: int, fps: float) -> Iterator[Frame]:
+def through_h264(frames: Iterable[Frame], crf: int, fps: float) -> Iterator[Frame]:
     """Pass frames of even size through libx264 without delay, in one thread: the bytes depend on the frames alone."""
     encoder, decoder = None, av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
