@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from gctr.cipher import GctrParams, bucket_gcm_open, bucket_layout
 from gctr.datasets import load
-from gctr.evaluation.attacks import boundaries, coincidence, cribs, panels, reuse, suite, views
+from gctr.evaluation.attacks import boundaries, coincidence, cribs, panels, reuse, schemes, suite, views
 from gctr.evaluation.attacks.known_background import (
     keystream_slots,
     known_starts,
@@ -64,7 +64,7 @@ def test_links_name_the_neighbours_and_nobody_outside():
 
 
 def test_bucket_gcm_is_stripped_of_its_tags_alone(payload):
-    stripped = views.encrypt("bucket_gcm", payload, SEED)
+    stripped = schemes.encrypt("bucket_gcm", payload, SEED)
     assert stripped.size == payload.size
     drawn = np.random.default_rng([SEED, 0, 1]).bytes(56)
     layout = bucket_layout(drawn[40:], payload.size)
@@ -89,8 +89,8 @@ def test_bucket_gcm_is_stripped_of_its_tags_alone(payload):
 )
 def test_bytes_of_one_slot_share_one_keystream_byte(params):
     size = 5003
-    keystream = views.encrypt("gctr", np.zeros(size, np.uint8), SEED, params=params)
-    slots = keystream_slots(known_starts(views.layout_seed("gctr", SEED), size, params), size)
+    keystream = schemes.encrypt("gctr", np.zeros(size, np.uint8), SEED, params=params)
+    slots = keystream_slots(known_starts(schemes.layout_seed("gctr", SEED), size, params), size)
     for slot in np.unique(slots):
         assert len(set(keystream[slots == slot].tolist())) == 1
     # and no two slots do, but by chance: the attacker does not throw knowledge away
@@ -109,13 +109,13 @@ def crowded():
 def test_one_raw_frame_betrays_gctr(crowded):
     payload = crowded.region.cut(crowded.image)
     for seed in range(20):
-        assert coincidence.coincide(views.encrypt("gctr", payload, seed)).p_value < 1e-6
+        assert coincidence.coincide(schemes.encrypt("gctr", payload, seed)).p_value < 1e-6
 
 
 def test_controls_stay_at_chance_over_200_keys_and_a_weak_generator_is_caught(payload):
     table = panels.count_rejections(payload, seeds=200).set_index("mode")
     bound = binom.isf(1e-3 / 3, 200, 0.01)
-    assert (table.loc[list(views.CONTROLS), "rejected"] <= bound).all()
+    assert (table.loc[list(schemes.CONTROLS), "rejected"] <= bound).all()
     assert (table.loc[["gctr", "weak"], "rejected"] == 200).all()
 
 
@@ -142,7 +142,7 @@ def test_cuts_are_the_best_of_all(n, buckets, seed):
 
 def test_boundaries_are_found_without_the_seed(crowded, plate):
     payload = crowded.region.cut(crowded.image)
-    sent, secret = views.encrypt("gctr", payload, SEED), views.layout_seed("gctr", SEED)
+    sent, secret = schemes.encrypt("gctr", payload, SEED), schemes.layout_seed("gctr", SEED)
     alone = boundaries.score_boundaries(boundaries.find_boundaries(sent), secret, sent.size)
     known = boundaries.find_boundaries(sent, plate=crowded.region.cut(plate))
     helped = boundaries.score_boundaries(known, secret, sent.size)
@@ -151,12 +151,12 @@ def test_boundaries_are_found_without_the_seed(crowded, plate):
     assert helped.cuts == 4 * (payload.size // 1600)
 
 
-@pytest.mark.parametrize("mode", views.CONTROLS)
+@pytest.mark.parametrize("mode", schemes.CONTROLS)
 def test_no_boundary_shows_in_the_controls(mode, payload, plate, frame):
     crib = frame.region.cut(plate)
     rejected = 0
     for seed in range(40):
-        sent, secret = views.encrypt(mode, payload, seed), views.layout_seed(mode, seed)
+        sent, secret = schemes.encrypt(mode, payload, seed), schemes.layout_seed(mode, seed)
         starts = boundaries.find_boundaries(sent, plate=crib if seed % 4 == 0 else None)
         rejected += boundaries.score_boundaries(starts, secret, sent.size).p_value < 0.01
     assert rejected <= binom.isf(1e-3, 40, 0.01)
@@ -201,7 +201,7 @@ def test_equal_sized_messages_give_one_another_away(plate):
     assert together.mean() > 0.9
 
 
-@pytest.mark.parametrize("mode", views.CONTROLS)
+@pytest.mark.parametrize("mode", schemes.CONTROLS)
 def test_the_plate_gains_nothing_on_the_controls(mode, frame, plate):
     for seed in range(20):
         seen, scores = suite.attack_frames([frame], plate, mode, seed=seed)
@@ -210,7 +210,7 @@ def test_the_plate_gains_nothing_on_the_controls(mode, frame, plate):
         assert (scores.gain.item(), scores.exact.item()) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("mode", views.CONTROLS)
+@pytest.mark.parametrize("mode", schemes.CONTROLS)
 def test_who_insists_on_a_control_sees_noise(mode, frame, plate):
     _, scores = suite.attack_frames([frame], plate, mode, seed=SEED, sweeps=8, insist=True)
     wanted = 3 * scores.foreground.item()
@@ -229,7 +229,7 @@ def test_smoothness_alone_shows_people_and_nothing_of_the_controls(frame, plate)
     table = suite.see_without_plate(frame, plate, SEED, 20).table.set_index("mode")
     assert table.exact["gctr"] > 0.03
     assert table.p_value["gctr"] < 1e-6
-    assert (table.exact[list(views.CONTROLS)] < 0.001).all()
+    assert (table.exact[list(schemes.CONTROLS)] < 0.001).all()
 
 
 def test_recovery_is_the_same_each_time(frame, plate):
@@ -284,20 +284,20 @@ def test_a_true_crib_opens_its_buckets_and_nothing_else():
     rng = np.random.default_rng(4)
     plaintext, size = rng.integers(0, 256, 4000, np.uint8), 4000
     known = np.arange(size) < 16
-    starts = known_starts(views.layout_seed("gctr", SEED), size)
-    gain = cribs.measure_crib(plaintext, views.encrypt("gctr", plaintext, SEED), known, plaintext, starts)
+    starts = known_starts(schemes.layout_seed("gctr", SEED), size)
+    gain = cribs.measure_crib(plaintext, schemes.encrypt("gctr", plaintext, SEED), known, plaintext, starts)
     assert gain.opened == gain.right == starts[1] - 16  # the rest of the first bucket
     assert gain.per_known_byte == gain.right / 16
 
 
-@pytest.mark.parametrize("mode", views.CONTROLS)
+@pytest.mark.parametrize("mode", schemes.CONTROLS)
 def test_a_crib_opens_nothing_of_the_controls(mode):
     rng = np.random.default_rng(4)
     plaintext, known = rng.integers(0, 256, 4000, np.uint8), np.arange(4000) < 16
     rejected = 0
     for seed in range(200):
-        starts = known_starts(views.layout_seed(mode, seed), 4000)
-        sent = views.encrypt(mode, plaintext, seed)
+        starts = known_starts(schemes.layout_seed(mode, seed), 4000)
+        sent = schemes.encrypt(mode, plaintext, seed)
         rejected += cribs.measure_crib(plaintext, sent, known, plaintext, starts).p_value < 0.01
     assert rejected <= binom.isf(1e-3, 200, 0.01)
 
@@ -325,9 +325,9 @@ def test_messages_of_one_size_share_their_keystream_under_gctr_alone(payload):
     second = other.region.cut(other.image)
     table = panels.equal_size_table(payload, second, SEED).set_index("mode")
     assert table.read["gctr"] == 1.0
-    assert (table.read[list(views.CONTROLS)] < 0.05).all()
+    assert (table.read[list(schemes.CONTROLS)] < 0.05).all()
     assert table.p_value["gctr"] < 1e-6
-    assert (table.p_value[list(views.CONTROLS)] > 1e-3).all()
+    assert (table.p_value[list(schemes.CONTROLS)] > 1e-3).all()
 
 
 def test_a_two_time_pad_needs_one_size():

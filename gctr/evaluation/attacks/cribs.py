@@ -16,7 +16,8 @@ from scipy.stats import binom
 
 from gctr.evaluation.attacks.coincidence import CHANCE
 from gctr.evaluation.attacks.known_background import keystream_slots, known_starts
-from gctr.evaluation.attacks.views import MODES, Frame, encrypt, layout_seed
+from gctr.evaluation.attacks.schemes import MODES, encrypt, layout_seed
+from gctr.evaluation.attacks.views import Frame
 
 Octets = NDArray[np.uint8]
 

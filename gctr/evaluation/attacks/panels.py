@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_gcm_seal, ctr_xor, gctr_xor
+from gctr.cipher import GctrParams, ctr_xor, gctr_xor
+from gctr.cipher.buckets import VERSION_1
 from gctr.evaluation.attacks.coincidence import coincide, coincide_between
 from gctr.evaluation.attacks.reuse import two_time_pad
-from gctr.evaluation.attacks.views import MODES, Octets, camera_secret, encrypt
+from gctr.evaluation.attacks.schemes import MODES, SCHEMES, camera_secret, encrypt
+from gctr.evaluation.attacks.views import Octets
 from gctr.evaluation.randomness import measure_randomness
 from gctr.evaluation.statistics import ALPHA
 
@@ -102,10 +104,5 @@ def _microseconds(mode: str, data: Octets) -> float:
     return (time.perf_counter() - began) * 1e6
 
 
-def _seal(mode: str, data: Octets) -> Octets | bytes:
-    key, nonce, seed = bytes(range(32)), bytes(8), bytes(range(16))
-    if mode == "gctr":
-        return gctr_xor(key, seed, data)
-    if mode == "ctr":
-        return ctr_xor(key, seed, data)
-    return (bucket_ctr_xor if mode == "bucket_ctr" else bucket_gcm_seal)(key, nonce, seed, data)
+def _seal(mode: str, data: Octets) -> Octets:
+    return SCHEMES[mode].seal(bytes(range(32)), bytes(8), bytes(range(16)), data, VERSION_1)

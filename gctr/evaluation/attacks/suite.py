@@ -18,17 +18,8 @@ from gctr.evaluation.attacks.known_background import (
     score_recovery,
 )
 from gctr.evaluation.attacks.reuse import most_common_size
-from gctr.evaluation.attacks.views import (
-    CONTROLS,
-    MODES,
-    Frame,
-    Octets,
-    Region,
-    encrypt,
-    follow_regions,
-    layout_seed,
-    spread,
-)
+from gctr.evaluation.attacks.schemes import CONTROLS, MODES, encrypt, layout_seed
+from gctr.evaluation.attacks.views import Frame, Octets, Region, follow_regions, spread
 from gctr.vision.background import register_plate
 
 

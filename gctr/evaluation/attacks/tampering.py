@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import replace
 
-from gctr.evaluation.attacks.views import MODES
 from gctr.parties.envelope import open_message, seal
 from gctr.parties.keyfile import Key, new_key
 from gctr.parties.messages import Header, Message, MessageError, Mode, decode, encode
+
+MODES: tuple[Mode, ...] = ("gctr", "ctr", "bucket_ctr", "bucket_gcm")
 
 
 def tamper(trials: int = 25, size: int = 8000, seed: int = 0) -> pd.DataFrame:

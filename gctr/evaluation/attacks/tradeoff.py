@@ -14,7 +14,8 @@ import pandas as pd
 from gctr.cipher import GctrParams, ctr_xor, gctr_xor
 from gctr.evaluation.attacks.coincidence import coincide
 from gctr.evaluation.attacks.known_background import known_starts, recover, score_recovery
-from gctr.evaluation.attacks.views import Frame, Octets, camera_secret, encrypt
+from gctr.evaluation.attacks.schemes import camera_secret, encrypt
+from gctr.evaluation.attacks.views import Frame, Octets
 from gctr.evaluation.throughput import Maker, measure, ratio
 
 SETTINGS = tuple(GctrParams(buckets=buckets) for buckets in (100, 50, 25, 10, 5, 2, 1))

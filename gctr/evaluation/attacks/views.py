@@ -1,4 +1,4 @@
-"""What an attacker looks at: raw regions of interest, their place in the picture, and ciphertext of each mode.
+"""What an attacker looks at: raw regions of interest and their place in the picture.
 
 The *raw* reading of the paper sends the pixels inside the ROI boxes, row by row, box after box. Where the boxes lie is
 known to whoever composes the picture, so `Region` belongs to the cloud's view.
@@ -6,21 +6,16 @@ known to whoever composes the picture, so `Region` belongs to the cloud's view.
 Limits: faces are not masked here; a mask of one colour would only give the attacker known plaintext.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_gcm_seal, bucket_layout, ctr_xor, gctr_xor
-from gctr.parties.messages import Mode
 from gctr.vision.background import Mog2Background
 from gctr.vision.roi import find_boxes
 
-MODES: tuple[Mode, ...] = ("gctr", "ctr", "bucket_ctr", "bucket_gcm")
-CONTROLS = ("ctr", "bucket_ctr", "bucket_gcm")
-TAG = 16
 Octets = NDArray[np.uint8]
 
 
@@ -122,73 +117,3 @@ def _is_whole(frame: Frame) -> bool:
 def is_foreground(image: Octets, plate: Octets, tolerance: int = 20) -> NDArray[np.bool_]:
     """Return where any channel is more than `tolerance` grey levels from the plate, (H, W) bool."""
     return np.asarray(np.abs(image.astype(np.int16) - plate).max(axis=-1) > tolerance)
-
-
-def camera_secret(seed: int) -> tuple[bytes, bytes]:
-    """Return a camera's AES-256 key and 16-byte seed for the paper's mode, drawn from `seed`."""
-    drawn = np.random.default_rng([seed, 0x6763]).bytes(48)
-    return drawn[:32], drawn[32:]
-
-
-def encrypt(
-    mode: str, payload: Octets | bytes, seed: int, number: int = 0, params: GctrParams | None = None
-) -> Octets:
-    """Return the ciphertext of a camera's message, without tags.
-
-    Parameters
-    ----------
-    mode : {"gctr", "ctr", "bucket_ctr", "bucket_gcm", "weak"}
-        ``gctr`` has one key and seed for a camera, as the paper's ``s XOR ds`` implies; the others draw a fresh key
-        a message, as `gctr.parties.envelope` does. ``weak`` is a planted generator that every attack must catch: a
-        counter mode whose counter was left out, one keystream block for a whole message.
-    payload : bytes or (n,) uint8
-    seed : int
-        Names the camera; the same seed gives the same key.
-    number : int
-        Of the message.
-    params : GctrParams, optional
-
-    Returns
-    -------
-    (n,) uint8
-        Of ``bucket_gcm`` without the tags, which an attacker strips once the layout is known.
-    """
-    params = params or GctrParams()
-    data = np.frombuffer(payload, np.uint8)
-    if mode == "gctr":
-        key, start = camera_secret(seed)
-        return gctr_xor(key, start, data, params=params)
-    drawn = _fresh(seed, number)
-    return _ENCRYPT[mode](drawn[:32], drawn[32:40], drawn[40:], data, params)
-
-
-def layout_seed(mode: str, seed: int, number: int = 0) -> bytes:
-    """Return the seed that places the buckets of a message made by `encrypt`."""
-    return _fresh(seed, number)[40:] if mode in ("bucket_ctr", "bucket_gcm") else camera_secret(seed)[1]
-
-
-def _fresh(seed: int, number: int) -> bytes:
-    return np.random.default_rng([seed, number, 1]).bytes(56)
-
-
-def _gcm(key: bytes, nonce: bytes, seed: bytes, data: Octets, params: GctrParams) -> Octets:
-    sealed = np.frombuffer(bucket_gcm_seal(key, nonce, seed, data, params=params), np.uint8)
-    layout = bucket_layout(seed, data.size, params)
-    ends = (layout.starts + layout.lengths).astype(np.int64) + TAG * np.arange(len(layout))
-    tags = (ends[:, None] + np.arange(TAG)).ravel()
-    return np.delete(sealed, tags)
-
-
-def _weak(key: bytes, nonce: bytes, seed: bytes, data: Octets, params: GctrParams) -> Octets:
-    block = np.frombuffer(ctr_xor(key, seed, bytes(16)), np.uint8)
-    return data ^ np.resize(block, data.size)
-
-
-_ENCRYPT: dict[str, Callable[[bytes, bytes, bytes, Octets, GctrParams], Octets]] = {
-    "ctr": lambda key, nonce, seed, data, params: ctr_xor(key, seed, data),
-    "bucket_ctr": lambda key, nonce, seed, data, params: bucket_ctr_xor(
-        key, nonce, seed, data, params=params
-    ),
-    "bucket_gcm": _gcm,
-    "weak": _weak,
-}
