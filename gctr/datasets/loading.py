@@ -60,7 +60,7 @@ def _open_pictures(entry: Entry, places: list[Place]) -> Clip:
     return open_tree(places[0].tree(entry.files[0]), entry.fps)
 
 
-_OPENERS = {"video": _open_video, "video+mot": _open_video_with_boxes, "cdnet": _open_pictures}
+_OPENERS = {"video": _open_video, "video+mot": _open_video_with_boxes, "pictures": _open_pictures}
 
 
 def load_face_set(entry: Entry) -> list[tuple[str, Frame]]:

@@ -11,7 +11,7 @@ import msgspec
 from gctr._paths import share
 from gctr.datasets.clip import DatasetError
 
-Layout = Literal["synthetic", "video", "video+mot", "cdnet", "faces", "model"]
+Layout = Literal["synthetic", "video", "video+mot", "pictures", "faces", "model"]
 
 
 class DataFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     title, truth, licence, citation, homepage : str
         For people: what it is, what is known to be true about it, under which terms, whom to cite, where.
     layout : str
-        Which adapter reads it.
+        Which adapter reads it; ``pictures`` are sequences in the layout of CDnet, SBI or MOT, or pictures alone.
     fps : float, optional
         Frames a second where the set, a folder of pictures, does not say.
     files : list of DataFile

@@ -142,7 +142,7 @@ def cdnet_registry(url: str, tree_sha256: str) -> str:
 [models]
 [datasets.made-up]
 title = "t"
-layout = "cdnet"
+layout = "pictures"
 licence = "l"
 fps = 20
 [[datasets.made-up.files]]

@@ -130,7 +130,7 @@ def test_a_set_in_an_archive_repacked_or_unpacked_verifies(mirror, cdnet_set, pl
     else:
         inside = "" if place == "highway" else "highway"
         shutil.copytree(cdnet_set, mirror / place / inside)
-    found = find(file, "cdnet")
+    found = find(file, "pictures")
     assert found is not None
     assert found.where == "mirror"
     verify(file, found)
@@ -141,7 +141,7 @@ def test_a_set_with_one_changed_picture_does_not_verify(mirror, cdnet_set):
     file = _cdnet_file(Tree(cdnet_set))
     shutil.copytree(cdnet_set, mirror / "highway")
     save(mirror / "highway/input/in000002.png", picture(99))
-    found = find(file, "cdnet")
+    found = find(file, "pictures")
     with pytest.raises(DatasetError, match=f"expected {file.tree_sha256}, found"):
         verify(file, found)
 
