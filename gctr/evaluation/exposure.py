@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from gctr.parties.camera import Camera, CameraSettings, Observation
 from gctr.parties.keyfile import new_key
 from gctr.parties.keys import open_patches, seal_patches
 from gctr.parties.messages import Header
+from gctr.parties.observer import CameraSettings, Observation, Observer
 from gctr.vision.anonymise import anonymise
 from gctr.vision.background import boxes_to_mask, register_plate
 from gctr.vision.covers import CoverSettings
@@ -109,12 +109,12 @@ def observe(
     settings: CameraSettings | None = None,
     detector: FaceDetector | None = None,
 ) -> list[Observation]:
-    """Run footage through a camera with keys of its own; return all that it made of it."""
-    camera = Camera(new_key("store"), new_key("unmask"), settings, detector)
-    camera.adopt(plate)
+    """Run footage through a camera's eyes; return all that they made of it."""
+    observer = Observer(settings or CameraSettings(), detector)
+    observer.adopt(plate)
     seen: list[Observation] = []
-    for segment in _segments(timed, camera.settings.segment_frames):
-        seen += camera.mask_segment(segment, camera.follow([image for _, image in segment]))
+    for segment in _segments(timed, observer.settings.segment_frames):
+        seen += observer.mask(segment, observer.follow([image for _, image in segment]))
     return seen
 
 

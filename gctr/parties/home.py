@@ -5,7 +5,7 @@ camera makes it, and it goes to the surveillance system by a way that is not the
 
 =================  ========================================================================================
 cloud/             index.sqlite, blobs/, settings.json, parties.json (hashed tokens), store.key, cert.pem, key.pem
-camera/            store.key, cert.pem, enrol.token; later camera.token, unmask.key, plate.webp, spool/
+camera/            store.key, cert.pem, enrol.token; later camera.token, unmask.key, plates/, spool/
 surveillance/      store.key, cert.pem, surveillance.token; unmask.key is put here by hand
 =================  ========================================================================================
 """

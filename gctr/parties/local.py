@@ -20,11 +20,10 @@ from gctr.parties.audit import AuditLog
 from gctr.parties.camera import Camera, CameraSettings, Sent
 from gctr.parties.cloud import Cloud
 from gctr.parties.custody import camera_sealer, read_opener
-from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import read_key, read_or_make_key
 from gctr.parties.ledger import NonceLedger
+from gctr.parties.plates import PlateBook
 from gctr.parties.surveillance import Surveillance
-from gctr.vision.coding import decode_still, encode_still
 
 
 class Footage(Protocol):
@@ -43,7 +42,7 @@ class FolderError(ValueError):
 
 
 class Protected(NamedTuple):
-    """What one run of `protect` did: segments sent, segments that were there already, bytes of the background."""
+    """What one run of `protect` did: segments sent, segments that were there already, bytes of the backgrounds."""
 
     sent: list[Sent]
     kept: int
@@ -85,16 +84,17 @@ def protect(
     _claim(folder / "camera" / "state.json", _State(clip.name, clip.sha256, asdict(settings)))
     store_key = read_or_make_key(folder / "keys" / "store.key", "store")
     ledger = NonceLedger(folder / "camera" / "nonces.sqlite")
-    camera = Camera(store_key, camera_sealer(folder / "keys", ledger, settings.camera), settings)
+    book = PlateBook(folder / "camera" / "plates")
+    camera = Camera(store_key, camera_sealer(folder / "keys", ledger, settings.camera), settings, book=book)
     cloud = Cloud(folder / "cloud", store_key)
     try:
-        size = _register(camera, clip, cloud, folder / "camera" / "plate.webp")
+        cloud.put(camera.register(clip))  # known to the cloud already, it is a duplicate
         done = {segment.sequence for segment in cloud.segments(settings.camera)}
         sent = []
         for segment in camera.run(clip.timed(), cloud, done=done):
             on_sent(segment)
             sent.append(segment)
-        return Protected(sent, len(done), size)
+        return Protected(sent, len(done), sum(len(known.message) for known in book.registered))
     finally:
         cloud.close()
         ledger.close()
@@ -148,20 +148,3 @@ def _claim(path: Path, state: _State) -> None:
         raise FolderError(
             f"{path.parents[1]} was begun with other {same} ({found.source}): use another folder"
         )
-
-
-def _register(camera: Camera, clip: Footage, cloud: Cloud, plate_file: Path) -> int:
-    """Register the background, or take up the one that is registered; return its message's size in bytes."""
-    name = camera.settings.camera
-    if plate_file.is_file():
-        message = camera.adopt(decode_still(plate_file.read_bytes()))
-    else:
-        message = camera.register(clip)
-        write_whole(plate_file, encode_still(camera.plate))
-    if name not in cloud.cameras():
-        cloud.put(message)
-    elif open_message(camera.store_key, cloud.background(name, 1))[1] != camera.key_packet:
-        raise FolderError(
-            "this encoder codes the plate differently from when the folder was begun: use another folder"
-        )
-    return len(message)

@@ -3,7 +3,7 @@
 A camera that is killed at any moment goes on with the next number: what it had put in the queue is sent, what it had
 not is taken from the source again where the source is a file. No sequence number is given twice.
 
-Limits: one background for the life of the folder; the first start needs the cloud, to register.
+Limits: the first start needs the cloud, to register.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,15 +16,14 @@ from msgspec import Struct
 from gctr._files import write_whole
 from gctr.parties.camera import Camera, CameraSettings, Sent
 from gctr.parties.custody import camera_sealer
-from gctr.parties.envelope import open_message
 from gctr.parties.home import read_token
 from gctr.parties.keyfile import read_key, write_secret
 from gctr.parties.ledger import NonceLedger
 from gctr.parties.live import Timed
 from gctr.parties.local import FolderError, Footage
+from gctr.parties.plates import PlateBook
 from gctr.parties.remote import RemoteCloud
 from gctr.parties.spool import Position, Spool
-from gctr.vision.coding import decode_still, encode_still
 from gctr.vision.faces import FaceDetector
 
 
@@ -61,20 +60,14 @@ class Station:
     ) -> None:
         self._home, self._spool = home, spool
         store_key = read_key(home / "store.key", "store")
-        self.camera = Camera(store_key, camera_sealer(home, ledger, settings.camera), settings, detector)
+        sealer, book = camera_sealer(home, ledger, settings.camera), PlateBook(home / "plates")
+        self.camera = Camera(store_key, sealer, settings, detector, book=book)
 
     def register(self, clip: Footage) -> None:
-        """Put the background, of the clip at the first start and the same one ever after."""
-        plate, message = self._home / "plate.webp", self._home / "background.message"
-        if message.is_file():
-            self.camera.adopt(decode_still(plate.read_bytes()))
-            if open_message(self.camera.store_key, message.read_bytes())[1] != self.camera.key_packet:
-                raise FolderError(f"this encoder codes {plate} differently: use a new camera and folder")
-        else:
-            sealed = self.camera.register(clip)
-            write_whole(plate, encode_still(self.camera.plate))
-            write_whole(message, sealed)
-        self._spool.put(message.read_bytes())  # known to the cloud already, it is a duplicate
+        """Put the background: of the clip at the first start, after that the one that holds at the next segment."""
+        position = self._spool.position
+        self.camera.resume(position.sequence, position.frame)
+        self._spool.put(self.camera.register(clip))  # known to the cloud already, it is a duplicate
 
     def run(self, clip: Footage | Timed, *, name: str, sha256: str | None, live: bool) -> Iterator[Sent]:
         """Yield the segments of a clip or a live source as they enter the queue."""

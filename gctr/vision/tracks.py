@@ -110,6 +110,10 @@ class Tracker:
         self._live = [motion for motion in self._live if self._lives(motion)]
         return [self._report(motion, seen) for motion in self._live if motion.hits >= self._min_hits]
 
+    def clear(self, resolution_wh: tuple[int, int] | None = None) -> None:
+        """End all tracks, for a new view of this size; ids go on, none is given twice."""
+        self._live, self._limit = [], resolution_wh
+
     def _assign(self, boxes: NDArray[np.int32]) -> dict[int, int]:
         predicted = np.array([motion.predict() for motion in self._live]).reshape(-1, 4)
         iou = iou_matrix(predicted, boxes)

@@ -155,7 +155,7 @@ def test_each_start_with_a_public_key_is_a_new_epoch(tmp_path):
 
 
 def test_a_folder_with_a_public_key_holds_no_secret_of_the_faces(tmp_path, street, monkeypatch):
-    monkeypatch.setattr(local, "Camera", lambda *keys: Camera(*keys, KnownFaces()))
+    monkeypatch.setattr(local, "Camera", lambda *keys, **rest: Camera(*keys, KnownFaces(), **rest))
     folder = tmp_path / "street"
     write_public(folder / "keys" / RECIPIENT, public_of(PRIVATE))
     write_key(tmp_path / "private.key", PRIVATE)

@@ -5,14 +5,17 @@ import os
 import signal
 import time
 
+import msgspec
 import numpy as np
 import pytest
 
-from gctr.parties import local
+from gctr.parties import camera, local
 from gctr.parties.camera import Camera, CameraSettings
 from gctr.parties.cloud import StoreError
 from gctr.parties.keyfile import KeyFileError
 from gctr.parties.local import FolderError, open_folder, protect
+from gctr.parties.plates import PlateError, Registered
+from gctr.vision.coding import decode_still, encode_plate, encode_still
 
 from .conftest import FRAMES, KnownFaces, make_street
 
@@ -21,7 +24,7 @@ SETTINGS = CameraSettings(segment_frames=5, face_margin=0.0)
 
 @pytest.fixture(autouse=True)
 def known_faces(monkeypatch):
-    monkeypatch.setattr(local, "Camera", lambda *keys: Camera(*keys, KnownFaces()))
+    monkeypatch.setattr(local, "Camera", lambda *keys, **rest: Camera(*keys, KnownFaces(), **rest))
 
 
 def images(folder, unmask=False):
@@ -59,7 +62,7 @@ def test_a_finished_run_does_nothing_the_second_time(tmp_path, street):
 
 
 def _protect_in_another_process(folder, acknowledged):
-    local.Camera = lambda *keys: Camera(*keys, KnownFaces())
+    local.Camera = lambda *keys, **rest: Camera(*keys, KnownFaces(), **rest)
     protect(make_street(), folder, SETTINGS, on_sent=lambda sent: acknowledged.send(sent.sequence))
 
 
@@ -101,9 +104,22 @@ def test_other_footage_or_settings_are_refused(tmp_path, street):
 
 def test_another_encoder_s_plate_is_noticed(tmp_path, street, monkeypatch):
     protect(street, tmp_path, SETTINGS)
-    plate = tmp_path / "camera" / "plate.webp"
-    plate.write_bytes(local.encode_still(np.roll(local.decode_still(plate.read_bytes()), 3, axis=1)))
-    with pytest.raises(FolderError, match="codes the plate differently"):
+    monkeypatch.setattr(camera, "encode_plate", lambda plate, qp: encode_plate(plate, qp=qp + 1))
+    with pytest.raises(PlateError, match="codes the plate differently"):
+        protect(street, tmp_path, SETTINGS)
+
+
+def test_a_damaged_plate_is_noticed(tmp_path, street):
+    protect(street, tmp_path, SETTINGS)
+    (file,) = (tmp_path / "camera" / "plates").iterdir()
+    data = file.read_bytes()
+    known = msgspec.msgpack.decode(data, type=Registered)
+    other = encode_still(np.roll(decode_still(known.still), 3, axis=1))
+    file.write_bytes(msgspec.msgpack.encode(msgspec.structs.replace(known, still=other)))
+    with pytest.raises(PlateError, match="is damaged"):
+        protect(street, tmp_path, SETTINGS)
+    file.write_bytes(data[:-9])
+    with pytest.raises(PlateError, match="is damaged: restore it"):
         protect(street, tmp_path, SETTINGS)
 
 
