@@ -4,6 +4,7 @@
 #   make results [DATASET=pets2009-s2l1]   run every notebook; results/ and build/report/index.html
 #   make test                              run the tests
 #   make lint                              style, types, notebooks without outputs
+#   make api                               the reference of gctr's modules, build/api/index.html
 #   make clean                             remove what the others made (results/ stays)
 
 DATASET ?= synthetic
@@ -12,7 +13,7 @@ BIN     := $(ENV)/bin
 READY   := $(ENV)/.gctr-installed
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 
-.PHONY: results test lint python clean
+.PHONY: results test lint api python clean
 
 results: $(READY)
 	$(BIN)/gctr run --dataset "$(DATASET)"
@@ -26,8 +27,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
+api: $(READY)
+	$(BIN)/python docs/build.py build/api
+
 $(READY): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[test,docs]"
 	@touch $@
 
 .venv/bin/python:
