@@ -23,8 +23,15 @@ def results_dir() -> Path:
 
 
 def build_dir() -> Path:
-    """Return the folder of executed notebooks and the report, ``build`` of the checkout; git ignores it."""
-    return _home() / "build"
+    """Return the folder of executed notebooks and the report, ``build`` of the checkout; git ignores it.
+
+    Results that ``GCTR_RESULTS`` sends elsewhere have a folder of their own in it: what is up to date in one place
+    need not be so in another.
+    """
+    results, home = results_dir(), _home()
+    if results == home / "results":
+        return home / "build"
+    return home / "build" / f"results-{hashlib.sha256(str(results).encode()).hexdigest()[:8]}"
 
 
 def check_name(name: str, what: str) -> str:
@@ -76,14 +83,24 @@ def _without_path(value: object) -> object:
     return Path(value).name if value.startswith(("/", "~", ".")) or "\\" in value else value
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_result(path: Path, content: bytes) -> None:
     """Write `content` to `path` whole or not at all, for everybody to read, making folders as needed.
+
+    A file that holds it already is left as it is.
 
     Raises
     ------
     OSError
         If the disk is full or the folder cannot be written; the old file is then untouched.
     """
+    if path.is_file() and path.read_bytes() == content:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
     path.chmod(0o644)

@@ -60,6 +60,15 @@ def read_notebook(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path.name}: no readable notebook of that name in {path.parent.name}/") from error
 
 
+def metadata(path: Path) -> dict[str, Any]:
+    """Return what a notebook says of itself to the runner: its metadata ``gctr``.
+
+    ``reads``: patterns of results that it reads, ``{dataset}`` standing for the label; it runs after the others.
+    ``uses``: modules of gctr that it runs by other means than importing them.
+    """
+    return read_notebook(path).get("metadata", {}).get("gctr", {})
+
+
 def declared_parameters(path: Path) -> dict[str, object]:
     """Return the names and default values in the cell that is tagged ``parameters``.
 
@@ -105,15 +114,20 @@ def assign_parameters(
     ValueError
         If none of the notebooks declares a name, or a value is not of its default's type.
     """
+    return {
+        path: {name: _fitting(name, names[name], value) for name, value in given.items() if name in names}
+        for path, names in check_known(notebooks, given).items()
+    }
+
+
+def check_known(notebooks: Sequence[Path], given: Mapping[str, object]) -> dict[Path, dict[str, object]]:
+    """Return what each notebook declares; ValueError if none of them declares a name that is given."""
     declared = {path: declared_parameters(path) for path in notebooks}
     unknown = sorted(set(given) - {name for names in declared.values() for name in names})
     if unknown:
         known = "; ".join(f"{path.stem}: {', '.join(names)}" for path, names in declared.items())
         raise ValueError(f"unknown parameter {', '.join(unknown)}; known are {known}")
-    return {
-        path: {name: _fitting(name, names[name], value) for name, value in given.items() if name in names}
-        for path, names in declared.items()
-    }
+    return declared
 
 
 def _fitting(name: str, default: object, value: object) -> object:
@@ -142,6 +156,7 @@ def _fits(default: object, value: object) -> bool:
 def _parsed(text: str, default: object) -> object:
     words = {"true": True, "false": False, "none": None}
     try:
-        return words[text.lower()] if text.lower() in words else ast.literal_eval(text)
+        value = words[text.lower()] if text.lower() in words else ast.literal_eval(text)
+        return [value] if isinstance(default, list) and not isinstance(value, list | tuple) else value
     except (ValueError, SyntaxError):
         return [item.strip() for item in text.split(",")] if isinstance(default, list) else text

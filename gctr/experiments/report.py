@@ -1,7 +1,6 @@
 """The report: every executed notebook as a page, and an index that links them under the table of claims."""
 
 import html
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,5 @@ def _thumbnail(stem: str, build: Path) -> str:
     figures = sorted((results_dir() / "figures").glob(f"{stem}.*.png"))
     if not figures:
         return ""
-    folder = build / "report" / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(figures[0], folder / figures[0].name)
+    write_result(build / "report" / "figures" / figures[0].name, figures[0].read_bytes())
     return f"<img src='figures/{figures[0].name}' alt=''>"

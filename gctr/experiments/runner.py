@@ -1,38 +1,48 @@
-"""Run notebooks from the first cell to the last, through papermill, on the interpreter that runs this.
+"""Run notebooks side by side, those that are not up to date, and write the report.
 
 Executed copies go to ``build/notebooks``, a report of linked pages to ``build/report``. A notebook that fails
-keeps its copy up to the cell that failed, and those after it still run. Limit: notebooks run one after the other,
-because later ones read what earlier ones have saved.
+keeps its copy up to the cell that failed, and the others still run. What has come to its end is noted at once, so a
+run that was killed goes on from there. A cell with the tag ``alone`` has the machine for itself (`turns`); notebooks
+that read the others' results run after them.
+
+Limit: two runs at once in one ``build`` do not know of each other; of a file that both write the last one stays.
 """
 
 import json
-import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
+import psutil
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gctr.experiments.files import build_dir, dataset_label, results_dir
-from gctr.experiments.parameters import assign_parameters, find_notebooks, notebooks_dir, read_notebook
+from gctr.experiments.files import build_dir, results_dir
+from gctr.experiments.freshness import fingerprint, note_run, record_path, why_stale
+from gctr.experiments.grid import Point, join_tables, points
+from gctr.experiments.kernels import execute, stop_kernels, thread_limits
+from gctr.experiments.parameters import find_notebooks, metadata, read_notebook
 from gctr.experiments.report import write_index, write_page
+from gctr.experiments.turns import ALONE, Turns
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the run of one notebook ended; `error` is None if well, else one line with cell and exception."""
+    """How one notebook ended; `error` is None if well, else one line with cell and exception.
+
+    `reason` says why it ran; it is "" if its results were up to date, and then `seconds` is 0.
+    """
 
     notebook: str
     seconds: float
     executed: Path
     error: str | None = None
+    reason: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,51 +58,30 @@ class Summary:
         return all(outcome.error is None for outcome in self.outcomes)
 
 
-class _ThisInterpreter(KernelSpecManager):
-    """Answers every kernel name with the running interpreter, whatever kernels the machine has installed."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="Python",
-            language="python",
-            metadata={"supported_encryption": ["curve"]},
-            # Warnings that are errors here (python -W error, pytest) are none of the notebook's concern.
-            env={
-                "GCTR_RESULTS": str(results_dir()),
-                "GCTR_NOTEBOOKS": str(notebooks_dir()),
-                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-                "PYTHONWARNINGS": "",
-                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-                "OPENBLAS_NUM_THREADS": "1",  # the matrices are small: more threads only wait for each other
-            },
-        )
-
-
-class _KernelManager(AsyncKernelManager):
-    def __init__(self, **options: Any) -> None:
-        # Outputs show footage: other users of the machine must not be able to read them off the local sockets.
-        super().__init__(kernel_spec_manager=_ThisInterpreter(), transport_encryption="auto", **options)
-
-
 def run_notebooks(
     names: Sequence[str] | None = None,
     parameters: Mapping[str, object] | None = None,
     dataset: str = "synthetic",
     *,
+    jobs: int | None = None,
+    force: bool = False,
     build: Path | None = None,
     console: Console | None = None,
 ) -> Summary:
-    """Run notebooks in the order of their numbers and write the report.
+    """Run the notebooks whose results are not up to date, and write the report.
 
     Parameters
     ----------
     names : sequence of str, optional
         Such as ``["02_roi"]`` or ``["02"]``; default all of `notebooks_dir`.
     parameters : mapping, optional
-        Values by name; each goes to those notebooks that declare it.
+        Values by name; each goes to those notebooks that declare it. Several values for a name make a grid (`grid`).
     dataset : str
         A name of the registry, a path or an address; ``parameters["dataset"]`` wins over it.
+    jobs : int, optional
+        How many notebooks run at a time; default one for each core.
+    force : bool
+        Run also what is up to date.
     build : Path, optional
         Where executed copies and report go; default `build_dir`.
     console : Console, optional
@@ -106,22 +95,29 @@ def run_notebooks(
     Raises
     ------
     ValueError
-        Before anything runs: an unknown notebook or parameter, a value of the wrong type.
+        Before anything runs: an unknown notebook or parameter, a value of the wrong type, no job at all.
     """
-    given = {"dataset": dataset, **(parameters or {})}
-    assigned = assign_parameters(find_notebooks(names), given)
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"{jobs} jobs run nothing; give at least 1")
+    todo = points(find_notebooks(names), {"dataset": dataset, **(parameters or {})})
     build, console = build or build_dir(), console or Console(stderr=True)
-    outcomes = []
     with _progress(console) as progress:
-        total = progress.add_task("notebook", total=len(assigned))
-        for number, (path, values) in enumerate(assigned.items(), 1):
-            outcome = _run_one(path, values, build, progress)
-            outcomes.append(outcome)
-            progress.advance(total)
-            progress.console.print(_line(outcome, number, len(assigned)), highlight=False)
-    summary = Summary(tuple(outcomes), write_index(build))
-    console.print(f"report: {summary.report}", highlight=False, markup=False, soft_wrap=True)
+        session = _Session(build, force, jobs or _cores(), len(todo), progress)
+        outcomes = session.run(todo)
+    finished = [point for point in todo if point.folder and outcomes[_key(point)].error is None]
+    for table in join_tables(finished, results_dir()):
+        console.print(f"joined: {table}", highlight=False, markup=False, soft_wrap=True)
+    summary = Summary(tuple(outcomes[_key(point)] for point in todo), write_index(build))
+    _tell_end(summary, console)
     return summary
+
+
+def _cores() -> int:
+    return (
+        len(psutil.Process().cpu_affinity())
+        if hasattr(psutil.Process, "cpu_affinity")
+        else psutil.cpu_count() or 1
+    )
 
 
 def _progress(console: Console) -> Progress:
@@ -129,65 +125,132 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True)
 
 
-def _line(outcome: Outcome, number: int, count: int) -> str:
-    verdict = "[green]done[/]" if outcome.error is None else "[red]failed[/]"
-    line = f"{number}/{count} {outcome.notebook} {verdict} in {outcome.seconds:.1f} s"
-    return line if outcome.error is None else f"{line}\n    {escape(outcome.error)}"
+def _tell_end(summary: Summary, console: Console) -> None:
+    failed = [outcome.notebook for outcome in summary.outcomes if outcome.error]
+    if failed:
+        console.print(f"[red]failed:[/] {', '.join(failed)}; the others' results are saved", highlight=False)
+    elif not any(outcome.reason for outcome in summary.outcomes):
+        console.print("nothing to do: all results are up to date; --force makes them again", highlight=False)
+    console.print(f"report: {summary.report}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _run_one(path: Path, values: dict[str, object], build: Path, progress: Progress) -> Outcome:
-    label = dataset_label(str(values["dataset"]))
-    executed = build / "notebooks" / f"{path.stem}.{label}.ipynb"
-    executed.parent.mkdir(parents=True, exist_ok=True)
-    task = progress.add_task(f"{path.stem}, cell", total=None)
-    began = time.monotonic()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        error = _execute(path, executed, values, progress, task)
-        write_page(executed, build)
-    progress.remove_task(task)
-    if error is None:
-        _prune(path.stem, label)
-    return Outcome(path.stem, time.monotonic() - began, executed, error)
+_Key = tuple[str, str, str]
 
 
-def _execute(
-    path: Path, executed: Path, values: dict[str, object], progress: Progress, task: TaskID
-) -> str | None:
-    import papermill  # slow to import, and needed only when notebooks run
+def _key(point: Point) -> _Key:
+    return point.path.stem, point.label, point.folder
 
-    def on_cell_start(cell: Any, cell_index: int) -> None:
-        progress.update(task, completed=cell_index + 1, total=cells)
 
-    cells = len(read_notebook(path)["cells"]) + 1  # papermill adds one
+class _Session:
+    """One call of `run_notebooks`: where it writes, who has the machine, how far it is."""
+
+    def __init__(self, build: Path, force: bool, jobs: int, count: int, progress: Progress) -> None:
+        self._build, self._force, self._jobs, self._count = build, force, jobs, count
+        self._progress = progress
+        self._total = progress.add_task("notebook", total=count)
+        self._turns = Turns()
+        self._done = 0
+
+    def run(self, todo: Sequence[Point]) -> dict[_Key, Outcome]:
+        """Run all points, those that read results last."""
+        late = [point for point in todo if metadata(point.path).get("reads")]
+        early = [point for point in todo if point not in late]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {**self._run_batch(early), **self._run_batch(late)}
+
+    def _run_batch(self, batch: Sequence[Point]) -> dict[_Key, Outcome]:
+        outcomes = {}
+        with ThreadPoolExecutor(self._jobs) as pool:
+            futures = {
+                pool.submit(self._run_point, point): point for point in sorted(batch, key=_longest_first)
+            }
+            try:
+                for future in as_completed(futures):
+                    outcomes[_key(futures[future])] = future.result()
+                    self._tell(future.result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                stop_kernels()
+                raise
+        return outcomes
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._done += 1
+        self._progress.advance(self._total)
+        line = f"{self._done}/{self._count} {_line(outcome)}"
+        self._progress.console.print(line, highlight=False, soft_wrap=True)
+
+    def _run_point(self, point: Point) -> Outcome:
+        results = results_dir() / "grid" / point.folder if point.folder else results_dir()
+        build = self._build / "grid" / point.folder if point.folder else self._build
+        executed = build / "notebooks" / f"{point.path.stem}.{point.label}.ipynb"
+        began = time.monotonic()
+        with self._turns.notebook() as turn:
+            now = fingerprint(point.path, point.values, results)
+            reason = "asked to" if self._force else why_stale(executed, now, results)
+            if not reason:
+                return Outcome(point.path.stem, 0, executed, folder=point.folder)
+            executed.parent.mkdir(parents=True, exist_ok=True)
+            record_path(executed).unlink(missing_ok=True)
+            task = self._progress.add_task(f"{point.path.stem}, cell", total=_cells(point.path))
+
+            def on_cell(index: int, tags: Iterable[str]) -> None:
+                self._progress.update(task, completed=index + 1)
+                turn.take(alone=ALONE in tags)
+
+            environment = {"GCTR_RESULTS": str(results)} | self._limits(point.path)
+            error = execute(point.path, executed, point.values, environment, on_cell)
+            turn.take(alone=False)
+            write_page(executed, build)
+            if error is None:
+                note_run(executed, now, _keep_saved(point, results))
+        self._progress.remove_task(task)
+        return Outcome(point.path.stem, time.monotonic() - began, executed, error, reason, point.folder)
+
+    def _limits(self, path: Path) -> dict[str, str]:
+        """Share the cores between libraries of notebooks that run at once; one that measures time has them all."""
+        tags = {tag for cell in read_notebook(path)["cells"] for tag in cell["metadata"].get("tags", [])}
+        return {} if self._jobs == 1 or ALONE in tags else thread_limits(max(1, _cores() // self._jobs))
+
+
+def _longest_first(point: Point) -> float:
+    """Order by the time of the last run: what takes longest begins first, so that no core waits at the end."""
+    record = results_dir() / "provenance" / f"{point.path.stem}.{point.label}.json"
     try:
-        papermill.execute_notebook(
-            path,
-            executed,
-            parameters=values,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            start_timeout=120,
-            kernel_manager_class=_KernelManager,
-            on_cell_start=on_cell_start,
-        )
-    except papermill.PapermillExecutionError as error:
-        first = error.source.strip().partition("\n")[0]
-        return f"{path.stem}: cell [{error.exec_count}] `{first}` raised {error.ename}: {error.evalue}"
-    except Exception as error:  # a kernel that died must not keep the next notebook from running
-        return f"{path.stem}: {type(error).__name__}: {error}"
-    return None
+        return -float(json.loads(record.read_text("utf-8"))["run_seconds"])
+    except (OSError, ValueError, KeyError):
+        return 0.0
 
 
-def _prune(notebook: str, label: str) -> None:
-    """Delete results of earlier runs that this run, which came to its end, did not save again."""
-    folder = results_dir()
-    record = folder / "provenance" / f"{notebook}.{label}.json"
-    if not record.is_file():
-        return
-    saved = json.loads(record.read_text(encoding="utf-8"))["files"]
+def _cells(path: Path) -> int:
+    return len(read_notebook(path)["cells"]) + 1  # papermill adds one
+
+
+def _line(outcome: Outcome) -> str:
+    name = f"{outcome.notebook} {escape(outcome.folder)}".strip()
+    if not outcome.reason:
+        return f"{name} is up to date"
+    why = f"[dim]({escape(outcome.reason)})[/]"
+    if outcome.error is None:
+        return f"{name} [green]done[/] in {outcome.seconds:.1f} s {why}"
+    return f"{name} [red]failed[/] in {outcome.seconds:.1f} s {why}\n    {escape(outcome.error)}"
+
+
+def _keep_saved(point: Point, results: Path) -> dict[str, str]:
+    """Delete results of earlier runs that this one, which came to its end, did not save again; return what it saved."""
+    saved = _saved(point, results)
+    for path in _results_of(point, results) if saved else ():
+        if path.relative_to(results).as_posix() not in saved:
+            path.unlink()
+    return saved
+
+
+def _saved(point: Point, results: Path) -> dict[str, str]:
+    record = results / "provenance" / f"{point.path.stem}.{point.label}.json"
+    return json.loads(record.read_text("utf-8"))["files"] if record.is_file() else {}
+
+
+def _results_of(point: Point, results: Path) -> Iterator[Path]:
     for kind in ("tables", "figures"):
-        for path in (folder / kind).glob(f"{notebook}.{label}.*"):
-            if path.relative_to(folder).as_posix() not in saved:
-                path.unlink()
+        yield from (results / kind).glob(f"{point.path.stem}.{point.label}.*")

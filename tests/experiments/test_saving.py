@@ -29,55 +29,9 @@ from gctr.experiments import compare, provenance
 from gctr.experiments.claims import combined
 from gctr.experiments.figures import svg_bytes
 from gctr.experiments.parameters import assign_parameters
+from tests.experiments.written import SAVING, outputs, write_notebook
 
 matplotlib.use("agg")
-
-PARAMETERS = 'dataset = "synthetic"\nslope = 2\nsigmas = [0.5, 1.0]\nfast: bool = False'
-SAVING = [
-    "import sys\nimport matplotlib.pyplot as plt\nimport numpy as np\nimport pandas as pd\n"
-    "from gctr.experiments import show_photo, start",
-    'run = start("20_saves", globals())',
-    'run.save_table(pd.DataFrame({"x": [1, 2], "y": [slope / 3, 1e9]}), "line")',
-    "figure, (left, right) = plt.subplots(1, 2)\nleft.plot([0, 1], [0, slope])\n"
-    'left.set(xlabel="time / s", ylabel="way / m")\nshow_photo(right, np.full((90, 160, 3), (0, 0, 255), np.uint8))',
-    'run.save_figure(figure, "line")',
-    'run.save_verdict("H1", "holds", f"slope {slope}", value=slope, condition="here")',
-    'pd.Series({"interpreter": sys.executable})',
-]
-
-
-def write_notebook(folder: Path, name: str, sources: list[str], parameters: str = PARAMETERS) -> Path:
-    def code(source: str, **metadata: object) -> dict:
-        plain = {"cell_type": "code", "execution_count": None, "outputs": [], "id": str(len(cells))}
-        return plain | {"metadata": metadata, "source": source}
-
-    cells: list[dict] = [
-        {"cell_type": "markdown", "id": "h", "metadata": {}, "source": f"# About {name}\n\nIt is <so>."}
-    ]
-    cells.append(code(parameters, tags=["parameters"]))
-    for source in sources:
-        cells.append(code(source))
-    path = folder / f"{name}.ipynb"
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    return path
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory):
-    """Folders of notebooks and results, and a kernel `python3` that does not work, as a machine may have one."""
-    home = tmp_path_factory.mktemp("workshop")
-    rogue = home / "jupyter" / "kernels" / "python3"
-    rogue.mkdir(parents=True)
-    spec = {"argv": ["no-such-python", "{connection_file}"], "display_name": "rogue", "language": "python"}
-    (rogue / "kernel.json").write_text(json.dumps(spec))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GCTR_RESULTS", str(home / "results"))
-        patch.setenv("GCTR_NOTEBOOKS", str(home / "notebooks"))
-        patch.setenv("JUPYTER_PATH", str(home / "jupyter"))
-        patch.setenv("MPLBACKEND", "agg")
-        patch.setenv("PYTHONWARNINGS", "error")
-        yield home
 
 
 @pytest.fixture(scope="module")
@@ -97,22 +51,6 @@ def ran(workshop: Path) -> SimpleNamespace:
     return SimpleNamespace(summary=summary, said=said.getvalue(), stale=stale)
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> experiments.Run:
-    """A run in this process, as in JupyterLab."""
-    monkeypatch.setenv("GCTR_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("GCTR_NOTEBOOKS", str(tmp_path / "notebooks"))
-    write_notebook(tmp_path / "notebooks", "20_saves", [])
-    values = {"dataset": "synthetic", "slope": 7, "sigmas": [0.5, 1.0], "fast": False}
-    with plt.rc_context():
-        yield experiments.start("20_saves", values)
-    plt.close("all")
-
-
-def outputs(executed: Path) -> str:
-    return json.dumps([cell.get("outputs") for cell in json.loads(executed.read_text())["cells"]])
-
-
 # --- running ---------------------------------------------------------------------------------------------------
 
 
@@ -126,11 +64,10 @@ def test_a_failing_notebook_is_named_and_the_others_run(ran, workshop):
 
 def test_progress_reaches_a_log_that_is_no_terminal(ran):
     lines = [line for line in ran.said.splitlines() if line.strip()]
-    assert [line.split(" in ")[0].strip() for line in lines if re.match(r"\d/3 ", line)] == [
-        "1/3 20_saves done",
-        "2/3 21_fails failed",
-        "3/3 22_goes_on done",
-    ]
+    told = [line.split(" in ")[0].strip() for line in lines if re.match(r"\d/3 ", line)]
+    assert [line[:4] for line in told] == ["1/3 ", "2/3 ", "3/3 "]
+    assert {line[4:] for line in told} == {"20_saves done", "21_fails failed", "22_goes_on done"}
+    assert "failed: 21_fails; the others' results are saved" in ran.said
     assert ran.summary.outcomes[1].error in ran.said
 
 
