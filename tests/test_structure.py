@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "datasets": {"vision", "_files", "_paths"},
     "parties": {"cipher", "vision", "_files"},
     "evaluation": {"cipher", "vision", "parties", "datasets"},
+    "explore": {"cipher", "vision", "parties", "evaluation"},
     "experiments": {"cipher", "vision", "parties", "datasets", "evaluation", "_files", "_paths"},
     "__main__": {"cli"},
     "cli": {"cipher", "vision", "parties", "datasets", "evaluation", "experiments", "_files", "_paths"},

@@ -208,6 +208,11 @@ class RunningBackground:
             raise RuntimeError("the background model has seen no frame yet; call apply(frame) first")
         return ((self._colour + ONE // 2) // ONE).astype(np.uint8)
 
+    @property
+    def counts(self) -> NDArray[np.int32]:
+        """Differing pixels in each cell of the last frame, before any judgement: (ceil(H / 8), ceil(W / 8)) int32."""
+        return self._counts
+
     def noise(self) -> float:
         """Return the median over the frame of the mean absolute deviation, in grey levels: 0.8 of a
         Gaussian's sigma.
