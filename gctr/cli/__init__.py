@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gctr.cli import camera, cloud, datasets, masks, notebooks, pipeline, surveillance
+from gctr.cli import camera, cloud, datasets, masks, notebooks, pipeline, results, surveillance, sweep
 from gctr.cli._console import OneSentence, console
 
 _HELP = """
@@ -38,6 +38,8 @@ Footage and measurements:
 
     gctr datasets list             public footage, and where it comes from
     gctr run 01_pipeline           run a notebook, save tables and figures
+    gctr results diff A B          compare two sets of results
+    gctr sweep CLIP… -o table.csv  many clips at many settings, on many machines
 
 VIDEO is a file, a folder of images, a data set's name, or an address that
 FFmpeg opens (rtsp://…, /dev/video0). [bold]GCTR_DATA[/bold] names folders that hold
@@ -75,8 +77,10 @@ COMMANDS += [masks.mask, masks.grant]
 for command in COMMANDS:
     app.command()(command)
 app.command(cls=notebooks.PairsOfWords)(notebooks.run)
+app.command(cls=notebooks.PairsOfWords)(sweep.sweep)
 app.add_typer(masks.audit, name="audit")
 app.add_typer(masks.keys, name="keys")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(results.app, name="results")
 for name, party in (("cloud", cloud), ("camera", camera), ("surveillance", surveillance)):
     app.add_typer(party.app, name=name)

@@ -1,5 +1,6 @@
 """The pipeline's own account: bytes at each hop, and whether unmasked faces are the camera's."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import Key
 from gctr.parties.messages import ObjectVideo, decode, encode
 from gctr.parties.surveillance import Shown
+
+PARTS = ("background, once", "objects, as video", "faces, sealed", "positions and times", "headers and tags")
 
 
 class Exactness(NamedTuple):
@@ -67,6 +70,18 @@ def count_hops(cloud: Cloud, camera: str, store_key: Key, resolution_wh: tuple[i
     table["bytes_per_frame"] = table["bytes"] / frames
     table["of_captured"] = table["bytes"] / table["bytes"].iloc[0]
     return table
+
+
+def message_parts(message: bytes, store_key: Key) -> dict[str, int]:
+    """Return the bytes of each kind, by the names of `PARTS`, in a background's or a segment's message."""
+    header, body = open_message(store_key, message)
+    if header.kind == "background":
+        return {PARTS[0]: len(message)}
+    objects = decode(body, ObjectVideo)
+    video, faces = sum(map(len, objects.packets)), sum(len(encode(patch)) for patch in objects.patches)
+    return dict(
+        zip(PARTS[1:], (video, faces, len(body) - video - faces, len(message) - len(body)), strict=True)
+    )
 
 
 def check_faces(captured: Iterable[NDArray[np.uint8]], shown: Iterable[Shown]) -> Exactness:
@@ -123,19 +138,8 @@ def _compare(captured: Iterable[NDArray[np.uint8]], shown: Iterable[Shown]) -> I
 
 
 def _message_parts(cloud: Cloud, camera: str, store_key: Key) -> dict[str, int]:
-    background = cloud.background(camera, 1)
-    parts = dict.fromkeys(
-        ("background, once", "objects, as video", "faces, sealed", "positions and times", "headers and tags"),
-        0,
-    )
-    parts["background, once"] = len(background)
-    for segment in cloud.segments(camera):
-        message = cloud.segment(camera, segment.sequence)
-        body = open_message(store_key, message)[1]
-        objects = decode(body, ObjectVideo)
-        video, faces = sum(map(len, objects.packets)), sum(len(encode(patch)) for patch in objects.patches)
-        parts["objects, as video"] += video
-        parts["faces, sealed"] += faces
-        parts["positions and times"] += len(body) - video - faces
-        parts["headers and tags"] += len(message) - len(body)
-    return parts
+    messages = (cloud.segment(camera, segment.sequence) for segment in cloud.segments(camera))
+    parts = Counter(dict.fromkeys(PARTS, 0))
+    for message in (cloud.background(camera, 1), *messages):
+        parts.update(message_parts(message, store_key))
+    return dict(parts)
