@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 ENOUGH = 64  # samples for a fit
 DARKEST, LIGHTEST = 0.4, 0.97  # what of the light a shadow leaves
-TINT, ROUGH = 0.06, 0.06  # most that channels, and neighbours, may differ in it
+TINT, ROUGH = 0.05, 0.05  # most that channels may differ in it, and pixels of 5 x 5 from one plane
 
 
 class Exposure(NamedTuple):
@@ -105,7 +105,7 @@ def _light_left(frame, plate, scale, gain, offset, y, x):  # pragma: no cover
 
 @nb.njit(cache=True, nogil=True)
 def _shadow_kernel(frame, plate, scale, gain, offset, where, found):  # pragma: no cover
-    """Test colour, then texture over 5 x 5 pixels, of each pixel in `where`."""
+    """Test colour, then texture, of each pixel in `where`."""
     height, width = where.shape
     for y in range(height):
         for x in range(width):
@@ -118,9 +118,19 @@ def _shadow_kernel(frame, plate, scale, gain, offset, where, found):  # pragma: 
                 even &= abs(left - mean) < TINT
             if not even:
                 continue
-            n, total, squares = 0, 0.0, 0.0
-            for v in range(max(y - 2, 0), min(y + 3, height)):
-                for u in range(max(x - 2, 0), min(x + 3, width)):
-                    value = _light_left(frame, plate, scale, gain, offset, v, u)
-                    n, total, squares = n + 1, total + value, squares + value * value
-            found[y, x] = squares / n - (total / n) ** 2 < ROUGH**2
+            found[y, x] = _roughness(frame, plate, scale, gain, offset, y, x) < ROUGH**2
+
+
+@nb.njit(cache=True, nogil=True)
+def _roughness(frame, plate, scale, gain, offset, y, x):  # pragma: no cover
+    """Return the variance of the light left over 5 x 5 pixels about its own plane: a shadow's soft edge is a slope."""
+    height, width = frame.shape[:2]
+    if not (2 <= y < height - 2 and 2 <= x < width - 2):
+        return 0.0
+    total = squares = along = across = 0.0
+    for v in range(-2, 3):
+        for u in range(-2, 3):
+            value = _light_left(frame, plate, scale, gain, offset, y + v, x + u)
+            total, squares = total + value, squares + value * value
+            along, across = along + u * value, across + v * value
+    return (squares - total * total / 25 - (along * along + across * across) / 50) / 25

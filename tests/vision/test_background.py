@@ -207,3 +207,15 @@ def test_a_shadow_is_no_object_but_a_dark_object_is(scene):
     assert background.cells[5:8, 3:7].all()
     kept = RunningBackground(scene, shadows=False).apply(shadow)
     assert kept[34:66, 24:56].mean() > 0.9
+
+
+def test_the_soft_edge_of_a_shadow_is_shadow_and_a_pattern_in_its_light_is_not(scene):
+    light = np.interp(np.arange(SIZE[1]), [20, 26, 76, 82], [1, 0.6, 0.6, 1])
+    shadow = (scene * light[:, None]).round().astype(np.uint8)
+    background = RunningBackground(scene)
+    background.apply(scene)
+    assert background.apply(shadow).mean() < 0.01
+    stripes = 0.7 + 0.2 * (np.arange(SIZE[1]) // 2 % 2)
+    striped = scene.copy()
+    striped[20:76, 40:100] = (scene * stripes[:, None]).round()[20:76, 40:100]
+    assert background.apply(striped)[24:72, 44:96].mean() > 0.9
