@@ -72,10 +72,10 @@ class Followed(NamedTuple):
 class Observation(NamedTuple):
     """What the camera makes of one frame; images are (H, W, 3) uint8 BGR.
 
-    `captured` never leaves the camera. `faces` are the masked boxes, (N, 4) int32 xyxy; `patches` their original
-    pixels by track; `objects` the masked objects on the plate, which is what is coded; `region` (H, W) bool where
-    they are the frame's pixels, everything else is the plate's; `covers` say for each masked box whose it is and why
-    it is masked.
+    `captured` never leaves the camera. `covers` say what is masked, whose it is and why; `faces` are the masked
+    boxes, (N, 4) int32 xyxy, where something is sent; `patches` their original pixels by track; `objects` the masked
+    objects on the plate, which is what is coded; `region` (H, W) bool where they are the frame's pixels, everything
+    else is the plate's.
     """
 
     time: float
@@ -177,11 +177,12 @@ class Observer:
         time, image = timed
         cells = _sent_cells(followed)
         covers = cover_objects(faces, followed.tracks, self._covering, _resolution_wh(image))
-        covers = confine(covers, cells, CELL)
-        boxes = np.array([cover.xyxy for cover in covers], np.int32).reshape(-1, 4)
-        masked = paint(image, boxes, self._style, self.plate)
+        # Painted whole, because a mosaic of a strip hides little; sealed where something is sent.
+        masked = paint(image, [cover.xyxy for cover in covers], self._style, self.plate)
+        sent = confine(covers, cells, CELL)
+        boxes = np.array([cover.xyxy for cover in sent], np.int32).reshape(-1, 4)
         patches: dict[int, list[Patch]] = {}
-        for cover, parts in zip(covers, split_boxes(boxes), strict=True):
+        for cover, parts in zip(sent, split_boxes(boxes), strict=True):
             if parts and (self.settings.seal == "all" or cover.reason in ("found", "between", "held")):
                 patches.setdefault(cover.track_id, []).extend(cut(image, parts))
         size = image.shape[:2]
