@@ -10,12 +10,15 @@ Limits: those of tap and search; every session is one camera's.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from gctr.datasets import Clip
+from gctr.evaluation.exposure import independent_faces
 from gctr.evaluation.sniffer_search import Box, Frame, find, make_needles, read_memory, written
 from gctr.evaluation.sniffer_tap import Chunk, tapped
 from gctr.parties.camera import Camera, CameraSettings
@@ -87,6 +90,24 @@ def record_session(
     needles["tokens"] = [token[-43:].encode(), reading[-43:].encode()]
     table = pd.DataFrame(sent, columns=["size", "objects"])
     return Session(tap.streams(), tap.chunks, disk, memory, table, needles)
+
+
+def record_clip(
+    clip: Clip, *, mode: Mode = "bucket_gcm", tls: bool = True, segment_frames: int = 10
+) -> Session:
+    """Record a session over a clip, `record_session` in a folder that goes again; its first frames should be empty.
+
+    Faces are the truth's where the clip has it, else those that an independent detector finds.
+    """
+    faces, _ = independent_faces(clip, list(clip))
+    boxes = faces[["x0", "y0", "x1", "y1"]].round().astype(int).clip(lower=0)
+    known = {
+        int(str(k)): [(x0, y0, x1, y1) for x0, y0, x1, y1 in rows.to_numpy().tolist()]
+        for k, rows in boxes.groupby(faces["frame"])
+    }
+    options = {"mode": mode, "tls": tls, "segment_frames": segment_frames}
+    with TemporaryDirectory() as folder:
+        return record_session(clip.timed(), known, Path(folder), **options)  # type: ignore[arg-type]
 
 
 def search(session: Session) -> pd.DataFrame:

@@ -8,6 +8,7 @@ References: Dask's documentation, "Deploy Dask clusters" and "TLS/SSL".
 """
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -55,6 +56,8 @@ def connect(scheduler: str | None = None, *, workers: int | None = None) -> Iter
         If the scheduler is not reached within ten seconds.
     """
     with ExitStack() as stack:
+        # A result that died with its worker is made again: that is what a cluster is for, and no warning's matter.
+        stack.enter_context(_errors_only(logging.getLogger("distributed.client")))
         if scheduler is None:
             count = workers or os.cpu_count() or 1
             yield stack.enter_context(Client(stack.enter_context(_local(count))))
@@ -86,6 +89,16 @@ def cluster_processes(workers: int = 2) -> Iterator[Processes]:
             for k in range(workers)
         ]
         yield Processes(address, scheduler, started)
+
+
+@contextmanager
+def _errors_only(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

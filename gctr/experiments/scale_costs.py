@@ -37,7 +37,7 @@ def extrapolate(
     Parameters
     ----------
     loads : DataFrame
-        From `gctr.evaluation.load.ingest`: what the cloud spends.
+        From `gctr.evaluation.load.ingest`: what the cloud spends; only its largest number of cameras counts.
     rows : DataFrame
         From `gctr.experiments.scale.sweep`: what a camera spends; failed rows are left out.
     segment_s : float
@@ -54,6 +54,7 @@ def extrapolate(
         `quantity`; `low`, `per_camera`, `high`: least, median and most of all observations, in `unit`; `arithmetic`;
         `total_low`, `total`, `total_high` in `total_unit`.
     """
+    loads = loads[loads["cameras"] == loads["cameras"].max()]
     film = loads["times_real_time"] * loads["wall_s"]
     rate = loads["megabytes"] / loads["cameras"] / film
     done = rows[rows["error"] == ""]

@@ -18,7 +18,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,15 +27,16 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from gctr.datasets import Clip, load
+from gctr.datasets import Clip, Truth, load
 from gctr.evaluation.exposure import EXPOSED, exposure, shown_by_camera, truth_of
 from gctr.evaluation.pipeline import PARTS, message_parts
 from gctr.parties.camera import Camera, CameraSettings, Observation, Sent
 from gctr.parties.keyfile import Key, new_key
 from gctr.vision.background import register_plate
 
-FOOTAGE: dict[str, type] = {"frames": int, "scene": str, "seed": int}
-"""Parameters of the footage, and their types: the first frames only; scene and seed of ``synthetic``."""
+FOOTAGE: dict[str, type] = {"frames": int, "loops": int, "scene": str, "seed": int}
+"""Parameters of the footage, and their types: its first frames only; these so many times over, as if it were longer,
+without truth; scene and seed of ``synthetic``."""
 CAMERA: dict[str, type] = {f.name: type(f.default) for f in fields(CameraSettings) if f.name != "camera"}
 """Parameters of the camera, and their types: the fields of `CameraSettings`."""
 _BYTES = dict(zip(PARTS, ("background", "video", "faces", "positions", "headers"), strict=True))
@@ -102,10 +103,22 @@ def settings_of(parameters: Mapping[str, object]) -> CameraSettings:
 
 def open_clip(source: str, parameters: Mapping[str, Any]) -> Clip:
     """Return the footage at a parameter point; the camera's parameters are left out."""
-    options = {name: value for name, value in parameters.items() if name in FOOTAGE}
-    frames = options.pop("frames", None)
+    options = dict(footage_of(parameters))
+    frames, loops = options.pop("frames", None), options.pop("loops", 1)
     clip = load(source, **options)
-    return clip.head(frames) if frames is not None else clip
+    clip = clip.head(frames) if frames is not None else clip
+    return clip if loops == 1 else _looped(clip, loops)
+
+
+def _looped(clip: Clip, loops: int) -> Clip:
+    if loops < 1 or clip.n_frames is None:
+        raise ValueError(f"a clip of known length can be played once or more, not {loops} times")
+    seconds = clip.n_frames / clip.fps
+
+    def play() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        return ((k * seconds + t, frame) for k in range(loops) for t, frame in clip.timed())
+
+    return replace(clip, n_frames=clip.n_frames * loops, open_timed=play, truth=Truth(), sha256=None)
 
 
 def protect_point(job: Job, on_sent: Callable[[Sent], None] = lambda sent: None) -> dict[str, Any]:
@@ -131,12 +144,12 @@ def protect_point(job: Job, on_sent: Callable[[Sent], None] = lambda sent: None)
         If the clip or a parameter is not what it should be.
     """
     settings, clip = settings_of(job.parameters), open_clip(job.source, job.parameters)
-    _warm_up(clip.resolution_wh)
+    warm_up(clip.resolution_wh)
     bench = _Bench(clip, new_key("store"), job.judge)
     with _peak_memory() as peak, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         camera = Camera(bench.key, new_key("unmask"), settings)
-        bench.put(camera.register([_plate(job.source, _hashable(job.parameters))]))
+        bench.put(camera.register([_plate(job.source, footage_of(job.parameters))]))
         with bench.clock("all"):
             for sent in camera.run(bench.timed(), bench, inspect=bench.look):
                 bench.segments += 1
@@ -146,8 +159,8 @@ def protect_point(job: Job, on_sent: Callable[[Sent], None] = lambda sent: None)
 
 
 @lru_cache(maxsize=8)
-def _warm_up(resolution_wh: tuple[int, int]) -> None:
-    """Let kernels be loaded or compiled before the first job of this process is timed."""
+def warm_up(resolution_wh: tuple[int, int]) -> None:
+    """Let kernels be loaded or compiled, once, before a job of this process is timed."""
     width, height = resolution_wh
     noise = np.random.default_rng(0).integers(0, 255, (3, height, width, 3), np.uint8)
     bench = _Bench(Clip.from_array("noise", noise, 25), new_key("store"), False)
@@ -161,7 +174,8 @@ def _plate(source: str, footage: tuple[tuple[str, Any], ...]) -> NDArray[np.uint
     return register_plate(open_clip(source, dict(footage)))
 
 
-def _hashable(parameters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def footage_of(parameters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the footage's parameters, name and value each."""
     return tuple((name, value) for name, value in parameters.items() if name in FOOTAGE)
 
 
