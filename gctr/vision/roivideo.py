@@ -67,13 +67,32 @@ def object_mask(
     -------
     (H, W) bool
     """
-    height, width = picture.shape[0] * 2 // 3, picture.shape[1]
-    far = (cv2.absdiff(picture[:height], plate[:height]) > tolerance) & cells_to_mask(
-        cells, CELL, (height, width)
-    )
-    closed = cv2.morphologyEx(far.view(np.uint8), cv2.MORPH_CLOSE, CLOSING)
+    size = picture.shape[0] * 2 // 3, picture.shape[1]
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
-    return np.asarray(cv2.dilate(closed, disk)).view(bool)
+    mask = np.zeros(size, np.uint8)
+    for at, own in _components(cells, size, room=CLOSING.shape[0] + grow):
+        far = cv2.absdiff(picture[: size[0]][at], plate[: size[0]][at]) > tolerance
+        closed = cv2.morphologyEx(far.view(np.uint8) & own, cv2.MORPH_CLOSE, CLOSING)
+        mask[at] |= np.asarray(cv2.dilate(closed, disk), np.uint8)
+    return mask.view(bool)
+
+
+def _components(
+    cells: NDArray[np.bool_], size: tuple[int, int], room: int
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.uint8]]]:
+    """Yield where in the picture each connected group of cells lies, with `room` pixels around, and its own pixels.
+
+    Two groups are at least a cell apart: what is done to one within half a cell does not touch another.
+    """
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(cells.view(np.uint8), ltype=cv2.CV_16U)
+    for i, (x, y, w, h) in enumerate((stats[1:n, :4] * CELL).tolist(), start=1):
+        top, left = max(0, y - room), max(0, x - room)
+        at = np.s_[top : min(size[0], y + h + room), left : min(size[1], x + w + room)]
+        own = np.zeros((at[0].stop - top, at[1].stop - left), np.uint8)
+        group = labels[y // CELL : (y + h) // CELL, x // CELL : (x + w) // CELL] == i
+        inside = own[y - top : y - top + h, x - left : x - left + w]
+        inside[:] = cells_to_mask(group, CELL, inside.shape)
+        yield at, own
 
 
 def fill_plate(picture: I420, plate: I420, mask: NDArray[np.bool_]) -> I420:
@@ -84,10 +103,8 @@ def fill_plate(picture: I420, plate: I420, mask: NDArray[np.bool_]) -> I420:
     rows = mask[::2] | mask[1::2]
     quarter = rows[:, ::2] | rows[:, 1::2]
     chroma = np.concatenate([quarter, quarter]).reshape(height // 2, width)
-    filled = plate.copy()
-    np.copyto(filled[:height], picture[:height], where=mask)
-    np.copyto(filled[height:], picture[height:], where=chroma)
-    return filled
+    whole = np.concatenate([mask, chroma]).view(np.uint8)
+    return np.asarray(cv2.copyTo(picture, whole, plate.copy()), np.uint8)
 
 
 def relight(picture: I420, exposure: Exposure) -> I420:
