@@ -164,12 +164,14 @@ class Observer:
         followed : sequence of Followed
             From `follow`, for the same frames.
         """
-        faces = self.look([image for _, image in timed], followed)
+        faces = self.look([image for _, image in timed], followed, [time for time, _ in timed])
         return [self._observe(*row) for row in zip(timed, followed, faces, strict=True)]
 
-    def look(self, images: Sequence[Image], followed: Sequence[Followed]) -> list[list[Face] | None]:
+    def look(
+        self, images: Sequence[Image], followed: Sequence[Followed], times: Sequence[float] | None = None
+    ) -> list[list[Face] | None]:
         """Find and follow the faces of a segment; None for frames in which nobody knows."""
-        return self._follower.follow(images, [frame.tracks for frame in followed])
+        return self._follower.follow(images, [frame.tracks for frame in followed], times)
 
     def _observe(
         self, timed: tuple[float, Image], followed: Followed, faces: list[Face] | None

@@ -82,7 +82,7 @@ def anonymise(
     settings = settings or CoverSettings()
     follower = FaceFollower(detector, settings)
     for window in windows(timed):
-        rows = follower.follow([image for _, image in window])
+        rows = follower.follow([image for _, image in window], times=[time for time, _ in window])
         for (time, image), faces in zip(window, rows, strict=True):
             yield _masked(time, image, _covers(faces, settings, image), style, background)
 

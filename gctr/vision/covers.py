@@ -30,6 +30,7 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 SURE = 0.35  # score from which one face in an object's upper half is taken to be its face
 _ROOM = 1.0  # share by which boxes are widened to be linked: a small face moves by more than itself
 _RANK: dict[Reason, int] = {"found": 0, "between": 1, "held": 2}
+_LOOK_SECONDS = 0.14  # longest time between two looks, if there are frames: people walk on, and turn
 _NARROW = 7.0  # face widths within which an object is taken to be one person
 
 
@@ -61,7 +62,8 @@ class CoverSettings:
     margin : float
         Share by which a face's box is widened on each side.
     every : int
-        The detector is asked in one frame of so many and at both ends of a segment; between, boxes are interpolated.
+        The detector is asked in one frame of so many, at least every seventh of a second, and at both ends of a
+        segment; between, boxes are interpolated.
     hold : int
         Frames for which a face is masked before it was first and after it was last found.
     max_gap : int
@@ -91,7 +93,10 @@ class FaceFollower:
         self._frame = 0
 
     def follow(
-        self, images: Sequence[NDArray[np.uint8]], tracks: Sequence[Sequence[Track]] | None = None
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        tracks: Sequence[Sequence[Track]] | None = None,
+        times: Sequence[float] | None = None,
     ) -> list[list[Face] | None]:
         """Return the faces of each frame of a segment; None for frames in which nobody knows.
 
@@ -101,8 +106,10 @@ class FaceFollower:
             BGR.
         tracks : sequence of sequence of Track, optional
             The objects of each frame; faces are looked for in these only. The whole frame by default.
+        times : sequence of float, optional
+            Of each frame, in seconds: where frames are rare, the detector is asked more often than `every`.
         """
-        asked = sorted({*range(0, len(images), self._settings.every), len(images) - 1}) if images else []
+        asked = self._asked(times or [0.0] * len(images))
         rows: list[list[Face] | None] = [[] for _ in images]
         keys = {face_id: [(k, box, 0.0)] for face_id, (k, box) in self._last.items()}
         for k, until in zip(asked, [*asked[1:], len(images)], strict=True):
@@ -118,6 +125,19 @@ class FaceFollower:
         self._frame += len(images)
         self._last = {i: seen[-1][:2] for i, seen in keys.items() if self._recent(seen[-1][0])}
         return rows
+
+    def _asked(self, times: Sequence[float]) -> list[int]:
+        """Return the frames in which the detector is asked, the first and the last among them."""
+        asked = [0] if times else []
+        for k in range(1, len(times)):
+            last = k == len(times) - 1
+            if (
+                last
+                or k - asked[-1] >= self._settings.every
+                or times[k + 1] - times[asked[-1]] > _LOOK_SECONDS
+            ):
+                asked.append(k)
+        return asked
 
     def _detect(self, image: NDArray[np.uint8], tracks: Sequence[Track] | None) -> NDArray[np.float32]:
         if tracks is None:

@@ -65,6 +65,29 @@ def test_the_detector_is_asked_as_often_as_told_and_at_both_ends():
     assert all(len(row) == 1 for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("fps", "asked"),
+    [
+        (30.0, [0, 3, 6, 9, 12]),
+        (25.0, [0, 3, 6, 9, 12]),
+        (15.0, [0, 2, 4, 6, 8, 10, 12]),
+        (10.0, list(range(13))),
+        (6.0, list(range(13))),
+    ],
+)
+def test_rare_frames_are_all_looked_at(fps, asked):
+    frames = [np.full((120, 160, 3), k, np.uint8) for k in range(13)]
+    seen = []
+
+    class Noting:
+        def detect(self, image):
+            seen.append(int(image[0, 0, 0]))
+            return np.empty((0, 5), np.float32)
+
+    FaceFollower(Noting(), CoverSettings(every=3)).follow(frames, times=[k / fps for k in range(13)])
+    assert seen == asked
+
+
 def test_a_face_goes_on_into_the_next_segment():
     follower = FaceFollower(Scripted([[face(40)], [], [], [face(46)]]), CoverSettings())
     follower.follow([BLANK])
