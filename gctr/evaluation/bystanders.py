@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gctr.evaluation.leakage import attack, summary
 from gctr.parties.camera import Observation
+from gctr.vision.masking import paint
 from gctr.vision.roi import find_boxes
 from gctr.vision.running import RunningBackground
 from gctr.vision.tracks import iou_matrix
@@ -62,9 +63,16 @@ def count_people(images: Sequence[Image], plate: Image, boxes: pd.DataFrame) -> 
     return {"objects_a_frame": float(np.mean(counts)), "people_met": met / total if total else 1.0}
 
 
-def composed(observations: Sequence[Observation]) -> list[Image]:
-    """Return the pictures that the cloud composes, before coding."""
-    return [seen.objects for seen in observations]
+def masked_bodies(observations: Sequence[Observation], plate: Image) -> list[Image]:
+    """Return the pictures that the cloud would compose, before coding, if the camera's policy were ``body``."""
+    return [_masked_body(seen, plate) for seen in observations]
+
+
+def _masked_body(seen: Observation, plate: Image) -> Image:
+    height, width = plate.shape[:2]
+    boxes = np.array([track.xyxy for track in seen.tracks], int).reshape(-1, 4).clip(0, [width, height] * 2)
+    inside = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
+    return np.where(seen.region[..., None], paint(seen.captured, inside), plate)
 
 
 def _histogram(crop: Image) -> NDArray[np.float64]:

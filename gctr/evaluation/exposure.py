@@ -23,7 +23,7 @@ from gctr.parties.messages import Header
 from gctr.parties.observer import CameraSettings, Observation, Observer
 from gctr.vision.anonymise import anonymise
 from gctr.vision.background import boxes_to_mask, register_plate
-from gctr.vision.covers import CoverSettings
+from gctr.vision.covers import CoverSettings, FaceFollower
 from gctr.vision.faces import CenterFace, FaceDetector, YuNet, detect_safely
 from gctr.vision.masking import reveal_faces
 
@@ -46,6 +46,18 @@ def detected_faces(frames: Iterable[Image], detector: FaceDetector) -> pd.DataFr
         for box in detect_safely(detector, frame)[:, :4].tolist()
     ]
     return pd.DataFrame(rows, columns=["frame", "track_id", "x0", "y0", "x1", "y1"])
+
+
+def follow_faces(frames: Sequence[Image], detector: FaceDetector) -> pd.DataFrame:
+    """Return what a detector finds in unmasked frames, linked over time: one `track_id` while a face is seen."""
+    rows = FaceFollower(detector, CoverSettings()).follow(frames)
+    found = [
+        (k, face.face_id, *face.xyxy)
+        for k, faces in enumerate(rows)
+        for face in faces or []
+        if face.reason == "found"
+    ]
+    return pd.DataFrame(found, columns=["frame", "track_id", "x0", "y0", "x1", "y1"])
 
 
 def exposure(faces: pd.DataFrame, shown: Sequence[NDArray[np.bool_]]) -> pd.Series:
@@ -190,22 +202,33 @@ def _longest(faces: pd.DataFrame) -> int:
 
 
 def independent_faces(clip: Any, frames: Sequence[Image]) -> tuple[pd.DataFrame, str]:
-    """Return where faces are and who says so: the clip's truth, else YuNet where it is at hand, else CenterFace.
+    """Return where faces are and who says so: the clip's truth, else what `independent_detector` finds."""
+    if clip.truth.faces is not None:
+        return truth_of(clip.truth.faces), "the scene's truth"
+    detector, judge = independent_detector()
+    found = detected_faces(frames, detector)
+    return found[found["x1"] - found["x0"] >= 8].reset_index(drop=True), judge
+
+
+def independent_detector() -> tuple[FaceDetector, str]:
+    """Return YuNet where its weights are at hand, else CenterFace, and its name.
 
     CenterFace at a low threshold is no independent judge of a mask that it drew; it is there so that a result exists,
     and is named.
     """
-    if clip.truth.faces is not None:
-        return truth_of(clip.truth.faces), "the scene's truth"
     from gctr.datasets import model_path
 
     try:
-        detector: FaceDetector = YuNet(model_path("yunet"))
-        judge = "YuNet"
+        return YuNet(model_path("yunet")), "YuNet"
     except (OSError, ValueError):
-        detector, judge = CenterFace(0.12), "CenterFace at 0.12"
-    found = detected_faces(frames, detector)
-    return found[found["x1"] - found["x0"] >= 8].reset_index(drop=True), judge
+        return CenterFace(0.12), "CenterFace at 0.12"
+
+
+def named_faces(clip: Any, frames: Sequence[Image]) -> pd.DataFrame:
+    """Return faces and whose they are: the clip's truth, else each face that an independent detector can follow."""
+    if clip.truth.faces is not None:
+        return truth_of(clip.truth.faces)
+    return follow_faces(frames, independent_detector()[0])
 
 
 def plate_of(clip: Any, frames: Sequence[Image]) -> Image:

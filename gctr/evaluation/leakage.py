@@ -1,4 +1,4 @@
-"""What masked faces still tell: re-identification, reconstruction and fusion, against each mask.
+"""What masked faces still tell: re-identification against each mask.
 
 The attacker has five clear pictures of each of the people (the gallery) and sees masked pictures of the same people
 taken at other moments (the probes). *Naive*: he compares clear with masked. *Parrot* (McPherson, Shokri & Shmatikov
@@ -22,14 +22,17 @@ import pandas as pd
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
+from gctr.datasets import load_faces
 from gctr.evaluation.matchers import Matcher, as_vectors, fisherfaces
 from gctr.evaluation.statistics import bootstrap, proportion_interval
 from gctr.parties.keys import patch_plaintext
-from gctr.vision.masking import Patch, paint
+from gctr.vision.faces import CenterFace, FaceDetector, Scaled
+from gctr.vision.masking import Patch, grow_boxes, paint
 from gctr.vision.painters import MaskStyle
 
 Image = NDArray[np.uint8]
 FARS = (1e-2, 1e-3)
+_PORTRAIT = 160  # px of height at which a detector looks for the face of a portrait
 
 
 class Faces(NamedTuple):
@@ -69,12 +72,62 @@ def take_faces(
     return Faces([np.asarray(image, np.uint8) for image in small], identities, np.array(order) < counts // 2)
 
 
+def load_sets(names: Iterable[str]) -> dict[str, list[tuple[str, Image]]]:
+    """Return sets of faces by name, portraits cut down to faces; of all but the first, those that are at hand."""
+    sets: dict[str, list[tuple[str, Image]]] = {}
+    for name in filter(None, names):
+        try:
+            pictures = load_faces(name)
+        except (OSError, ValueError):
+            if not sets:
+                raise
+            continue
+        sets[name] = cut_faces(pictures) if pictures[0][1].shape[0] > 2 * _PORTRAIT else pictures
+    return sets
+
+
+def first_pictures(pictures: Sequence[tuple[str, Image]], count: int) -> list[tuple[str, Image]]:
+    """Return at most `count` pictures of each person."""
+    names = [name for name, _ in pictures]
+    return [pair for k, pair in enumerate(pictures) if names[:k].count(pair[0]) < count]
+
+
+def cut_faces(pictures: Sequence[tuple[str, Image]]) -> list[tuple[str, Image]]:
+    """Cut portraits down to what a camera would mask: the surest face found and a fifth around it, else all."""
+    detector = Scaled(CenterFace(), _PORTRAIT / pictures[0][1].shape[0])
+    return [(name, _cut(image, detector)) for name, image in pictures]
+
+
+def _cut(image: Image, detector: FaceDetector) -> Image:
+    found = detector.detect(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2))
+    if not len(found):
+        return image
+    x0, y0, x1, y1 = grow_boxes(found[found[:, 4].argmax(), :4], 0.2, (image.shape[1], image.shape[0]))[0]
+    return image[y0:y1, x0:x1]
+
+
+def enlarge(images: Sequence[Image], who: NDArray) -> tuple[list[Image], NDArray]:
+    """Add to clear pictures their mirror images and copies shifted by a tenth, if there is one picture of each person.
+
+    What an attacker does who has too few pictures to train on.
+    """
+    if len(images) > len(np.unique(who)):
+        return list(images), who
+    copies = [[image, image[:, ::-1].copy(), *(_shift(image, dx) for dx in (-0.1, 0.1))] for image in images]
+    return [copy for group in copies for copy in group], np.repeat(who, 4)
+
+
+def _shift(image: Image, share: float) -> Image:
+    return np.roll(image, round(share * image.shape[1]), axis=1)
+
+
 def mask_faces(images: Sequence[Image], style: MaskStyle | None) -> list[Image]:
     """Return every picture masked whole; as they are for None. Scrambling takes a new key for each picture."""
-    return [_mask(image, style, k) for k, image in enumerate(images)]
+    return [mask_face(image, style, k) for k, image in enumerate(images)]
 
 
-def _mask(image: Image, style: MaskStyle | None, number: int) -> Image:
+def mask_face(image: Image, style: MaskStyle | None, number: int) -> Image:
+    """Return one picture masked whole; `number` makes the signs of scrambling its own."""
     if style is None:
         return image
     if style.key:  # every frame has its own secrets; fixed here, so that results repeat
@@ -82,6 +135,13 @@ def _mask(image: Image, style: MaskStyle | None, number: int) -> Image:
     bgr = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR).astype(np.uint8)
     masked = paint(bgr, [(0, 0, bgr.shape[1], bgr.shape[0])], style)
     return masked if image.ndim == 3 else masked[..., 0].copy()
+
+
+def attackers_copy(style: MaskStyle | None) -> MaskStyle | None:
+    """Return the attacker's copy of a mask: he knows its kind and strength, never its key."""
+    if style is None or not style.key:
+        return style
+    return replace(style, key=b"the attacker's own guess of a key")
 
 
 def seal_faces(images: Sequence[Image], key: bytes, *, padded: bool = True) -> list[bytes]:
@@ -144,9 +204,23 @@ def attack_faces(
     matchers: Mapping[str, Matcher],
     *,
     features: Callable[[list[Image]], NDArray[np.float64]] = as_vectors,
+    trains: bool = True,
     draws: int = 1000,
 ) -> pd.DataFrame:
     """Attack each mask with each matcher, naive and parrot.
+
+    Parameters
+    ----------
+    faces : Faces
+    styles : mapping of str to MaskStyle or None
+        None is no mask at all.
+    matchers : mapping of str to Matcher
+    features : callable
+        From pictures to (N, d) float64.
+    trains : bool
+        Whether matchers learn from the gallery, which is then enlarged if it is small (`enlarge`).
+    draws : int
+        Of the bootstrap over people.
 
     Returns
     -------
@@ -154,13 +228,14 @@ def attack_faces(
         `mask`, `attack`, `matcher`, `rank1` with `low` and `high` (99 % bootstrap over people), `tar_1e-2`,
         `tar_1e-3`, `chance`, `people`, and `at_chance`: whether the interval of rank 1 contains chance.
     """
-    clear, who = faces.part(True)
+    clear, who = enlarge(*faces.part(True)) if trains else faces.part(True)
     seen, truth = faces.part(False)
+    unmasked = features(clear)
     rows = []
     for name, style in styles.items():
         probes = features(mask_faces(seen, style))
-        for mode, gallery in (("naive", clear), ("parrot", mask_faces(clear, _again(style)))):
-            coded = features(gallery)
+        parrot = features(mask_faces(clear, attackers_copy(style))) if style else unmasked
+        for mode, coded in (("naive", unmasked), ("parrot", parrot)):
             for matcher_name, matcher in matchers.items():
                 result = attack(matcher, coded, who, probes, truth)
                 rows.append({"mask": name, "attack": mode, "matcher": matcher_name} | summary(result, draws))
@@ -210,66 +285,3 @@ def summary(result: Attack, draws: int = 1000) -> dict[str, float | int | bool]:
 def verdict_numbers(row: pd.Series) -> dict[str, Any]:
     """Return a row of attacks as the numbers of `gctr.experiments.Run.save_verdict`."""
     return {"value": row.rank1, "low": row.low, "high": row.high, "unit": "1", "n": int(row.people)}
-
-
-def reconstruct(faces: Faces, styles: Mapping[str, MaskStyle | None], *, ridge: float = 20.0) -> pd.DataFrame:
-    """Learn to undo each mask by ridge regression on half of the people; judge on the other half.
-
-    Returns
-    -------
-    DataFrame
-        `mask`; `psnr_gain` in dB over guessing the mean face, with its 99 % interval over people (`low`, `high`).
-    """
-    names = np.unique(faces.identities)
-    training = np.isin(faces.identities, names[: len(names) // 2])
-    clear = as_vectors(faces.images) / 255
-    mean = clear[training].mean(axis=0)
-    null = ((clear[~training] - mean) ** 2).mean(axis=1)
-    rows = []
-    for name, style in styles.items():
-        masked = as_vectors(mask_faces(faces.images, style)) / 255
-        centre = masked[training].mean(axis=0)
-        a, b = masked[training] - centre, clear[training] - mean
-        weights = a.T @ np.linalg.solve(a @ a.T + ridge / 10 * np.eye(len(a)), b)
-        error = (((masked[~training] - centre) @ weights + mean - clear[~training]) ** 2).mean(axis=1)
-        gain = 10 * np.log10(null / np.maximum(error, 1e-6))
-        interval = bootstrap(gain, faces.identities[~training])
-        rows.append({"mask": name, "psnr_gain": interval.value, "low": interval.low, "high": interval.high})
-    return pd.DataFrame(rows)
-
-
-def fuse(
-    pictures: Sequence[Image], height: int, style: MaskStyle | None, *, frames: int, seed: int = 0
-) -> list[Image]:
-    """Return what an attacker gets by averaging several masked frames of one face that moves over the pixel grid.
-
-    Every frame shifts the face by a random part of a pixel before it is sampled and masked; the attacker, who knows
-    the mask's place, undoes the shift and averages.
-    """
-    rng = np.random.default_rng(seed)
-    return [_fused(picture, height, style, rng.uniform(-4, 4, (frames, 2))) for picture in pictures]
-
-
-def _fused(picture: Image, height: int, style: MaskStyle | None, shifts: NDArray[np.float64]) -> Image:
-    tall, wide = picture.shape[:2]
-    width = max(8, round(height * wide / tall))
-    total = np.zeros(picture.shape)
-    for number, (dx, dy) in enumerate(shifts):
-        moved = _shift(picture, dx, dy)
-        small = np.asarray(cv2.resize(moved, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        masked = cv2.resize(_mask(small, style, number), (wide, tall), interpolation=cv2.INTER_LINEAR)
-        total += _shift(np.asarray(masked, np.uint8), -dx, -dy)
-    return np.rint(total / len(shifts)).astype(np.uint8)
-
-
-def _shift(image: Image, dx: float, dy: float) -> Image:
-    matrix = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
-    moved = cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.uint8)
-
-
-def _again(style: MaskStyle | None) -> MaskStyle | None:
-    """Return the attacker's copy of a mask: he knows its kind and strength, never its key."""
-    if style is None or not style.key:
-        return style
-    return replace(style, key=b"the attacker's own guess of a key")

@@ -91,7 +91,11 @@ def bootstrap(
     members = [x[labels == name] for name in names]
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(names), (draws, len(names)))
-    drawn = [statistic(np.concatenate([members[k] for k in pick])) for pick in picks]
+    if statistic is np.mean:  # sums and counts of the clusters are enough, fifty times faster
+        sums, counts = np.array([(part.sum(), len(part)) for part in members]).T
+        drawn = sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
+    else:
+        drawn = [statistic(np.concatenate([members[k] for k in pick])) for pick in picks]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(statistic(x)), float(low), float(high), len(names))
 

@@ -12,11 +12,12 @@ from gctr.evaluation.leakage import (
     attack_faces,
     attack_sealed,
     by_size,
-    fuse,
-    reconstruct,
+    cut_faces,
+    enlarge,
     summary,
     take_faces,
 )
+from gctr.evaluation.leakage_undo import fuse, reconstruct
 from gctr.evaluation.matchers import as_vectors, cosine_matcher, discriminants, eigenfaces, fisherfaces
 from gctr.parties.keys import padded_length
 from gctr.vision.masking import MaskStyle
@@ -117,3 +118,21 @@ def test_exposure_counts_runs_and_people():
     assert (found["faces"], found["exposed"], found["longest_run"], found["people_exposed"]) == (7, 3, 2, 1)
     half = ex.exposure(table[:1], ex.shown_by_boxes([[(10, 10, 15, 20)]], (60, 80)))
     assert half.iloc[0] == pytest.approx(0.5)
+
+
+def test_one_picture_of_each_is_enlarged_and_more_are_not():
+    images = [np.arange(240, dtype=np.uint8).reshape(12, 20) + k for k in range(3)]
+    copies, who = enlarge(images, np.array(["a", "b", "c"]))
+    assert who.tolist() == ["a"] * 4 + ["b"] * 4 + ["c"] * 4
+    np.testing.assert_array_equal(copies[5], images[1][:, ::-1])
+    np.testing.assert_array_equal(copies[7][:, 2:], images[1][:, :-2])  # shifted by a tenth of 20 px
+    same, _ = enlarge(images, np.array(["a", "a", "b"]))
+    assert len(same) == 3
+
+
+def test_portraits_are_cut_to_the_face():
+    photo = next(image for name, image in load_faces("orl-faces") if name == "s1")
+    portrait = np.full((400, 400), 200, np.uint8)
+    portrait[150:262, 160:252] = photo
+    ((name, cut),) = cut_faces([("s1", portrait)])
+    assert name == "s1" and 70 <= cut.shape[1] <= 150 and 80 <= cut.shape[0] <= 180
