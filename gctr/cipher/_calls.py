@@ -6,8 +6,9 @@ Numbers below 2**64 come as signed 64-bit ones of the same bits, the only kind t
 import numpy as np
 from numba import njit
 
-from gctr.cipher._groups import GROUP_BYTES, bucket_ctr_into, gctr_into
-from gctr.cipher._sha256 import first_128_bits
+from gctr.cipher._bucket_ctr import bucket_ctr_into
+from gctr.cipher._groups import GROUP_BYTES, gctr_into
+from gctr.cipher._intrinsics import hash_1
 from gctr.cipher.aes import BLOCK, ctr_into
 
 
@@ -23,22 +24,16 @@ def ctr_call(lanes, secrets, offset, src, dst, streaming):
 @njit(cache=True, nogil=True)
 def gctr_call(lanes, secrets, size, offset, src, dst, streaming):
     """GCTR version 1 from byte `offset` of data of `size` bytes; `secrets` is key and seed."""
-    sid = _initial_bucket_id(secrets, size)
-    first = np.uint64(offset) // np.uint64(GROUP_BYTES)
-    skip = np.int64(np.uint64(offset) - first * np.uint64(GROUP_BYTES))
-    gctr_into(lanes, secrets[:-BLOCK], sid[0], sid[1], first, skip, src, dst, streaming)
+    sid, (first, skip) = _initial_id(secrets, size), _place(offset, GROUP_BYTES)
+    gctr_into(lanes, secrets[:-BLOCK], sid, first, skip, src, dst, streaming)
 
 
 @njit(cache=True, nogil=True)
 def bucket_ctr_call(lanes, secrets, size, offset, shape, src, dst, streaming):
     """bucket_ctr from byte `offset` of data of `size` bytes; `secrets` is key, nonce and seed."""
-    sid, nonce = _initial_bucket_id(secrets, size), _word(secrets, secrets.size - BLOCK - 8)
-    group_bytes = np.uint64(BLOCK * shape[0])
-    first = np.uint64(offset) // group_bytes
-    skip = np.int64(np.uint64(offset) - first * group_bytes)
-    bucket_ctr_into(
-        lanes, secrets[: -BLOCK - 8], nonce, sid[0], sid[1], shape, first, skip, src, dst, streaming
-    )
+    sid, (first, skip) = _initial_id(secrets, size), _place(offset, BLOCK * shape[0])
+    key, nonce = secrets[: -BLOCK - 8], _word(secrets, secrets.size - BLOCK - 8)
+    bucket_ctr_into(lanes, key, nonce, sid, shape, first, skip, src, dst, streaming)
 
 
 def signed(number: int) -> int:
@@ -47,10 +42,20 @@ def signed(number: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _initial_bucket_id(secrets, size):
+def _initial_id(secrets, size):
     """Step 2 of GCTR: the seed stands at the end of `secrets`."""
-    upper, lower = _two_words(secrets, secrets.size - BLOCK)
-    return first_128_bits(upper, lower ^ np.uint64(size), np.empty(64, np.uint32))
+    row = np.empty((1, 2), np.uint64)
+    row[0, 0], row[0, 1] = _two_words(secrets, secrets.size - BLOCK)
+    row[0, 1] ^= np.uint64(size)
+    hash_1(row, 0)
+    return row[0, 0], row[0, 1]
+
+
+@njit(cache=True, nogil=True)
+def _place(offset, group_bytes):
+    """Group in which byte `offset` stands, and its byte in there."""
+    group = np.uint64(offset) // np.uint64(group_bytes)
+    return group, np.int64(np.uint64(offset) - group * np.uint64(group_bytes))
 
 
 @njit(cache=True, nogil=True)

@@ -11,10 +11,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from gctr.cipher._bucket_ctr import CUT_WORDS, SPARE, list_counters
 from gctr.cipher._buffers import Octets
 from gctr.cipher._calls import bucket_ctr_call, ctr_call, gctr_call, signed
-from gctr.cipher._groups import gctr_given, runs_given, runs_into
-from gctr.cipher._layout import CUT_WORDS, SPARE, fill_counters
+from gctr.cipher._groups import gctr_given
+from gctr.cipher._readings import runs_given, runs_into
 from gctr.cipher.aes import BLOCK, LANES, backend, library_blocks, library_ctr
 from gctr.cipher.buckets import VERSION_1, GctrParams, initial_bucket_id, split128
 
@@ -50,7 +51,7 @@ def gctr_piece(
         _gctr_library(key, sid, params, offset, src, dst)
     else:
         first, skip = divmod(offset, params.group_bytes)
-        runs_into(LANES[name], _array(key), *split128(sid), _shape(params), np.uint64(first), skip, src, dst)
+        runs_into(LANES[name], _array(key), split128(sid), _shape(params), np.uint64(first), skip, src, dst)
 
 
 def bucket_ctr_piece(
@@ -123,9 +124,9 @@ def _gctr_library(key: bytes, sid: int, params: GctrParams, offset: int, src: Oc
         vectors = library_blocks(key, bucket_ids(sid, index)).reshape(-1)
         place = np.uint64(first), skip, src[part], dst[part]
         if params == VERSION_1:
-            gctr_given(LANES["library"], vectors, *split128(sid), *place)
+            gctr_given(LANES["library"], vectors, split128(sid), *place)
         else:
-            runs_given(LANES["library"], vectors, *split128(sid), _shape(params), *place)
+            runs_given(LANES["library"], vectors, split128(sid), _shape(params), *place)
 
 
 def _bucket_ctr_library(
@@ -133,11 +134,12 @@ def _bucket_ctr_library(
 ) -> None:
     for first, skip, part in _tiles(params, offset, src.size):
         groups = -(-(skip + part.stop - part.start) // params.group_bytes)
-        lower = np.empty(groups * params.group_size + SPARE, np.uint64)
-        shape, scratch = (params.group_size, params.buckets), np.empty(CUT_WORDS, np.uint64)
-        fill_counters(*split128(sid), *shape, np.uint64(first), groups, lower, scratch)
-        words = np.column_stack([np.full_like(lower, nonce), lower])
-        stream = library_blocks(key, words.astype(">u8").view(np.uint8)).reshape(-1)
+        counters = np.empty((groups * params.group_size + SPARE, 2), np.uint64)
+        lower, scratch = np.empty(len(counters), np.uint64), np.empty(CUT_WORDS, np.uint64)
+        shape = params.group_size, params.buckets
+        list_counters(LANES["library"], split128(sid), shape, np.uint64(first), groups, lower, scratch)
+        counters[:, 0], counters[:, 1] = np.uint64(nonce).byteswap(), lower
+        stream = library_blocks(key, counters.view(np.uint8)).reshape(-1)
         np.bitwise_xor(src[part], stream[skip : skip + part.stop - part.start], out=dst[part])
 
 

@@ -15,10 +15,14 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+from numba.np import arraymath as _arraymath  # noqa: F401  numba needs it at the first call, and SciPy with it: not then
 
 from gctr.cipher._ir import PTR, Target
-from gctr.cipher._ir_buckets import cuts_kernel, xor_group_kernel, xor_marked_kernel, xor_run_kernel
-from gctr.cipher._ir_counter import counter_kernel, sub_word_kernel
+from gctr.cipher._ir_buckets import xor_marked_kernel, xor_run_kernel
+from gctr.cipher._ir_counter import counter_kernel, listed_kernel, sub_word_kernel
+from gctr.cipher._ir_groups import number_group_kernel, xor_group_kernel
+from gctr.cipher._ir_layout import cuts_kernel
+from gctr.cipher._ir_sha256 import hash_kernel
 
 _U64 = types.uint64
 _ARM = platform.machine().lower() in ("aarch64", "arm64")
@@ -91,16 +95,16 @@ def _aes_counter(
     """dst = src XOR AES of the counters (upper, lower), (upper, lower + 1), ...; `lower` must not wrap."""
     target = _aes_target(lanes)
     arguments = lanes, schedule, _U64, _U64, _U64, _U64, src, _U64, dst, _U64, _U64, types.boolean
-    return types.void(*arguments), _call(lambda module: counter_kernel(module, target, listed=False))
+    return types.void(*arguments), _call(lambda module: counter_kernel(module, target))
 
 
 def _aes_listed(
     typingctx, lanes, schedule, s_at, rounds, upper, lowers, l_at, src, src_at, dst, dst_at, size, streaming
 ):
-    """dst = src XOR AES of the counters (upper, lowers[0]), (upper, lowers[1]), ...; uint64, 4 more are readable."""
+    """dst = src XOR AES of the counters (upper, lowers[0]), (upper, lowers[1]), ...; these big-endian."""
     target = _aes_target(lanes)
     arguments = lanes, schedule, _U64, _U64, _U64, lowers, _U64, src, _U64, dst, _U64, _U64, types.boolean
-    return types.void(*arguments), _call(lambda module: counter_kernel(module, target, listed=True))
+    return types.void(*arguments), _call(lambda module: listed_kernel(module, target))
 
 
 def _sub_word(typingctx, lanes, word):
@@ -127,6 +131,13 @@ def _xor_group(typingctx, lanes, vectors, v_at, cuts, c_at, src, src_at, dst, ds
     return types.void(*arguments), _call(lambda module: xor_group_kernel(module, target))
 
 
+def _number_group(typingctx, lanes, bucket, cuts, c_at, counters, at):
+    """Number the 100 blocks of a group as bucket_ctr counts them, in memory order; 104 words are written."""
+    target = _xor_target(lanes)
+    arguments = lanes, _U64, cuts, _U64, counters, _U64
+    return types.void(*arguments), _call(lambda module: number_group_kernel(module, target))
+
+
 def _xor_run(typingctx, lanes, vector, v_at, src, src_at, dst, dst_at, size):
     """Xor `size` bytes, whole blocks, with one repeated vector."""
     target = _xor_target(lanes)
@@ -138,6 +149,35 @@ def _xor_marked(typingctx, vectors, v_at, marks, m_at, src, src_at, dst, dst_at,
     """Xor blocks one by one; a bit of `marks`, (n,) uint64, says where the next vector begins."""
     arguments = vectors, _U64, marks, _U64, src, _U64, dst, _U64, _U64
     return types.void(*arguments), _call(xor_marked_kernel)
+
+
+def _hash_16(typingctx, rows, at):
+    """Replace 16 rows of two uint64 by the first 128 bits of the SHA-256 of each."""
+    return types.void(rows, _U64), _call(lambda module: hash_kernel(module, 16))
+
+
+def _hash_1(typingctx, rows, at):
+    """Replace a row of two uint64 by the first 128 bits of its SHA-256."""
+    return types.void(rows, _U64), _call(lambda module: hash_kernel(module, 1))
+
+
+def _swap_bytes(typingctx, word):
+    """Return a uint64 with its bytes in the other order."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.bswap(args[0])
+
+    return types.uint64(_U64), generate
+
+
+def _settle(typingctx):
+    """Order what was written past the cache before what is written next, as other threads see it."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 def _mulhi(typingctx, a, b):
@@ -166,7 +206,12 @@ aes_listed: Any = intrinsic(_aes_listed)
 sub_word: Any = intrinsic(_sub_word)
 draw_cuts: Any = intrinsic(_draw_cuts)
 xor_group: Any = intrinsic(_xor_group)
+number_group: Any = intrinsic(_number_group)
 xor_run: Any = intrinsic(_xor_run)
 xor_marked: Any = intrinsic(_xor_marked)
+hash_16: Any = intrinsic(_hash_16)
+hash_1: Any = intrinsic(_hash_1)
+swap_bytes: Any = intrinsic(_swap_bytes)
+settle: Any = intrinsic(_settle)
 mulhi: Any = intrinsic(_mulhi)
 trailing_zeros: Any = intrinsic(_trailing_zeros)

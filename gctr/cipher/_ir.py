@@ -78,7 +78,7 @@ def store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, offset: ir.
 
 
 def stream(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, offset: ir.Value) -> None:
-    """Store blocks past the cache, to an address that is a multiple of 16; the caller ends with a fence."""
+    """Store blocks past the cache, to an address that is a multiple of 16; the caller ends with `settle`."""
     hint = builder.module.add_metadata([I32(1)])
     for lane in range(value.type.count // 2):
         block = shuffle(builder, value, None, [2 * lane, 2 * lane + 1])

@@ -22,22 +22,35 @@ from gctr.cipher._ir import (
     stream,
 )
 
-IN_FLIGHT = 8
+IN_FLIGHT = 8, 1  # registers at a time: as many as hide a round's latency, then one by one
 I1 = ir.IntType(1)
 
 
-def counter_kernel(module: ir.Module, target: Target, *, listed: bool) -> ir.Function:
+def counter_kernel(module: ir.Module, target: Target) -> ir.Function:
     """Return ``kernel(schedule*, rounds, upper, lower, src*, dst*, size, streaming)``.
 
     It writes ``dst = src XOR AES(counter 0) || AES(counter 1) || ...``; the counters' upper 64 bits are `upper`, the
-    lower are ``lower + i``, or where `listed` the i-th of the 64-bit words that `lower` points to (readable up to a
-    whole register past the end). `lower` must not wrap. `src` and `dst` are the same or do not overlap.
+    lower are ``lower + i`` and must not wrap. `src` and `dst` are the same or do not overlap.
     """
-    name = f"gctr.{'listed' if listed else 'counter'}.{target.arch}.{target.lanes}"
-    lower = PTR if listed else I64
-    kernel, new = function(module, name, [PTR, I64, I64, lower, PTR, PTR, I64, I1])
+    return written(module, f"gctr.counter.{target.arch}.{target.lanes}", [I64, I64], target, _Counting)
+
+
+def listed_kernel(module: ir.Module, target: Target) -> ir.Function:
+    """Return ``kernel(schedule*, rounds, upper, lowers*, src*, dst*, size, streaming)``.
+
+    As `counter_kernel`; the i-th counter's lower half is the i-th of the big-endian words that `lowers` points to. They
+    are readable up to a whole register past the end.
+    """
+    return written(module, f"gctr.listed.{target.arch}.{target.lanes}", [I64, PTR], target, _Listed)
+
+
+def written(
+    module: ir.Module, name: str, source: list[ir.Type], target: Target, kind: type["CounterMode"]
+) -> ir.Function:
+    """Return the kernel of this name; `source` are the arguments from which `kind` takes its counters."""
+    kernel, new = function(module, name, [PTR, I64, *source, PTR, PTR, I64, I1])
     if new:
-        _CounterKernel(kernel, target, listed).write()
+        kind(kernel, target).write()
     return kernel
 
 
@@ -89,33 +102,47 @@ class _Round:
         return self.b.bitcast(self.b.call(call, [self.b.bitcast(x, kind) for x in operands]), PAIR)
 
 
-class _CounterKernel:
-    """Writes the body of one counter kernel."""
+class CounterMode:
+    """Writes the body of one kernel in counter mode; its kinds differ in where counter blocks come from."""
 
-    def __init__(self, kernel: ir.Function, target: Target, listed: bool) -> None:
-        self.kernel, self.target, self.listed = kernel, target, listed
+    STEP = 0  # what goes up in the lower half of a counter from block to block
+
+    def __init__(self, kernel: ir.Function, target: Target) -> None:
+        self.kernel, self.target = kernel, target
         self.b = ir.IRBuilder(kernel.append_basic_block("entry"))
         self.round = _Round(self.b, target)
-        self.schedule, self.rounds, self.upper, self.lower, self.src, self.dst, self.size, self.streaming = (
-            kernel.args
-        )
+        self.schedule, self.rounds, *self.source, self.src, self.dst, self.size, self.streaming = kernel.args
+
+    def first(self) -> ir.Value:
+        """Return what stands for the first register's counters in `block`."""
+        raise NotImplementedError
+
+    def block(self, at: ir.Value, counter: ir.Value, register: int) -> ir.Value:
+        """Return the counter blocks of one register, as they stand in memory; `at` is their byte in the data."""
+        raise NotImplementedError
 
     def write(self) -> None:
         spare = self.b.alloca(self.target.vector)
-        words = self.b.insert_element(self.target.constant([0, 0]), self.upper, I32(0))
-        block = shuffle(self.b, words, None, [0, 1])
-        if not self.listed:
-            block = self.b.insert_element(block, self.lower, I32(1))
-        counter = repeat_block(self.b, self.target, block)
-        if not self.listed:
-            ramp = [x for lane in range(self.target.lanes) for x in (0, lane)]
-            counter = self.b.add(counter, ir.Constant(self.target.vector, ramp))
-        at, counter = self._loop(I64(0), counter, IN_FLIGHT)
-        at, counter = self._loop(at, counter, 1)
+        at, counter = I64(0), self.first()
+        for registers in IN_FLIGHT:
+            at, counter = self._loop(at, counter, registers)
         self._tail(at, counter, self.b.bitcast(spare, PTR))
-        with self.b.if_then(self.streaming):
-            self.b.fence("seq_cst")  # streamed stores are not ordered otherwise
         self.b.ret_void()
+
+    def ramp(self, blocks: ir.Value) -> ir.Value:
+        """Add the step from block to block inside a register."""
+        words = [x for lane in range(self.target.lanes) for x in (0, lane * self.STEP)]
+        return self.b.add(blocks, ir.Constant(self.target.vector, words))
+
+    def later(self, counter: ir.Value, registers: int) -> ir.Value:
+        """Return the counter of the register so many registers on."""
+        step = registers * self.target.lanes * self.STEP
+        return self.b.add(counter, self.target.constant([0, step])) if step else counter
+
+    def swapped(self, words: ir.Value) -> ir.Value:
+        """Return big-endian words as they stand in memory."""
+        kind = words.type
+        return self.b.call(declare(self.b.module, f"llvm.bswap.v{kind.count}i64", kind, [kind]), [words])
 
     def _loop(self, at: ir.Value, counter: ir.Value, registers: int) -> tuple[ir.Value, ir.Value]:
         """Take `registers` of data at a time as long as they are whole; return where it stopped."""
@@ -130,7 +157,7 @@ class _CounterKernel:
         self.b.cbranch(self.b.icmp_unsigned("<=", end, self.size), body, after)
         self.b.position_at_end(body)
         self._chunk(now, count, registers)
-        count.add_incoming(self._advance(count, registers), self.b.block)
+        count.add_incoming(self.later(count, registers), self.b.block)
         now.add_incoming(end, self.b.block)
         self.b.branch(head)
         self.b.position_at_end(after)
@@ -160,7 +187,7 @@ class _CounterKernel:
 
     def _keystream_rounds(self, at: ir.Value, counter: ir.Value, registers: int):
         """Run all rounds but the last; return, for each register, the function that ends it with its data."""
-        states = [self._counter_block(at, counter, i) for i in range(registers)]
+        states = [self.block(at, counter, i) for i in range(registers)]
         if self.target.arch == "x86":
             first = self._key(I64(0))
             states = [self.b.xor(state, first) for state in states]
@@ -191,27 +218,37 @@ class _CounterKernel:
     def _key(self, r: ir.Value) -> ir.Value:
         return repeat_block(self.b, self.target, load(self.b, PAIR, self.schedule, self.b.mul(r, I64(16))))
 
-    def _counter_block(self, at: ir.Value, counter: ir.Value, register: int) -> ir.Value:
-        """Counter blocks of one register: big-endian words."""
-        words = self._listed(at, counter, register) if self.listed else self._advance(counter, register)
-        kind = self.target.vector
-        swap = declare(self.b.module, f"llvm.bswap.v{kind.count}i64", kind, [kind])
-        return self.b.call(swap, [words])
-
-    def _listed(self, at: ir.Value, upper: ir.Value, register: int) -> ir.Value:
-        lanes = self.target.lanes
-        where = self.b.add(self.b.lshr(at, I64(1)), I64(8 * lanes * register))
-        words = load(self.b, ir.VectorType(I64, lanes), self.lower, where)
-        wide = shuffle(self.b, words, None, [i // 2 for i in range(2 * lanes)])
-        return shuffle(self.b, upper, wide, [i + 2 * lanes * (i % 2) for i in range(2 * lanes)])
-
-    def _advance(self, counter: ir.Value, registers: int) -> ir.Value:
-        if self.listed or not registers:
-            return counter
-        return self.b.add(counter, self.target.constant([0, registers * self.target.lanes]))
-
     def _copy(self, to: ir.Value, source: ir.Value, count: ir.Value) -> None:
         kinds = [PTR, PTR, I64, I1]
         self.b.call(
             declare(self.b.module, "llvm.memcpy.p0.p0.i64", ir.VoidType(), kinds), [to, source, count, I1(0)]
         )
+
+
+class _Counting(CounterMode):
+    """Counters that go up by one."""
+
+    STEP = 1
+
+    def first(self) -> ir.Value:
+        upper, lower = self.source
+        block = self.b.insert_element(ir.Constant(PAIR, ir.Undefined), upper, I32(0))
+        block = self.b.insert_element(block, lower, I32(1))
+        return self.ramp(repeat_block(self.b, self.target, block))
+
+    def block(self, at: ir.Value, counter: ir.Value, register: int) -> ir.Value:
+        return self.swapped(self.later(counter, register))
+
+
+class _Listed(CounterMode):
+    """Counters out of a list."""
+
+    def first(self) -> ir.Value:
+        return self.swapped(splat(self.b, self.source[0], 2 * self.target.lanes))
+
+    def block(self, at: ir.Value, counter: ir.Value, register: int) -> ir.Value:
+        lanes = self.target.lanes
+        where = self.b.add(self.b.lshr(at, I64(1)), I64(8 * lanes * register))
+        words = load(self.b, ir.VectorType(I64, lanes), self.source[1], where)
+        wide = shuffle(self.b, words, None, [i // 2 for i in range(2 * lanes)])
+        return shuffle(self.b, counter, wide, [i + 2 * lanes * (i % 2) for i in range(2 * lanes)])

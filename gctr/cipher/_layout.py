@@ -1,4 +1,4 @@
-"""Where buckets end, in numba: groups of any shape, and what `bucket_ctr` counts in them.
+"""Where buckets begin and end, in numba: initial ids, and groups of any shape.
 
 Twins: tests/reference.py, on NumPy's Philox.
 """
@@ -6,12 +6,10 @@ Twins: tests/reference.py, on NumPy's Philox.
 import numpy as np
 from numba import njit
 
-from gctr.cipher._intrinsics import draw_cuts, mulhi, trailing_zeros
-from gctr.cipher._ir_buckets import CUTS, GROUPS, UNITS
+from gctr.cipher._intrinsics import hash_1, hash_16, mulhi, trailing_zeros
 
-GROUP_BUCKETS = CUTS + 1
-SPARE = -UNITS % 8
-CUT_WORDS = CUTS * GROUPS  # uint64 of scratch for the cuts of sixteen groups
+BLOCK = 16
+HASHED = 16  # messages hashed at once
 
 
 @njit(cache=True, nogil=True)
@@ -65,49 +63,16 @@ def bucket_ends(k0, k1, first, group_size, ends):
 
 
 @njit(cache=True, nogil=True)
-def fill_counters(k0, k1, group_size, buckets, first, groups, counters, cuts):
-    """Write ``bucket << 32 | block in it`` for every block of `groups` whole groups from `first`.
-
-    `counters` is uint64, with SPARE words past the last block; `cuts` is scratch, (CUT_WORDS,) uint64.
-    """
-    if group_size == UNITS and buckets == GROUP_BUCKETS:
-        _fill_version1(k0, k1, first, groups, counters, cuts)
-        return
-    marks, ends = np.zeros(group_size // 64 + 1, np.uint64), np.empty(buckets, np.uint32)
-    for i in range(groups):
-        group, start = first + np.uint64(i), 0
-        group_ends(k0, k1, group, group_size, marks, ends)
-        for j in range(buckets):
-            base = (group * np.uint64(buckets) + np.uint64(j)) << np.uint64(32)
-            for unit in range(start, ends[j]):
-                counters[i * group_size + unit] = base + np.uint64(unit - start)
-            start = ends[j]
-
-
-@njit(cache=True, nogil=True)
-def _fill_version1(k0, k1, first, groups, counters, cuts):
-    for group in range(groups):
-        column = group % GROUPS
-        if column == 0:
-            draw_cuts(k0, k1, first + np.uint64(group), cuts, 0)
-        bucket = (first + np.uint64(group)) * np.uint64(GROUP_BUCKETS)
-        a, b, c, d = cuts[column], cuts[GROUPS + column], cuts[2 * GROUPS + column], cuts[3 * GROUPS + column]
-        _number_blocks(bucket << np.uint64(32), a, b, c, d, counters, np.uint64(group * UNITS))
-
-
-@njit(cache=True, nogil=True)
-def _number_blocks(number, a, b, c, d, counters, at):
-    """Number the blocks of one group; at a cut the bucket goes up by one and the block in it back to zero.
-
-    Without a branch in it, the loop becomes vector instructions; it goes on to a whole register of eight, and the next
-    group writes over what is too much.
-    """
-    up = np.uint64(1) << np.uint64(32)
-    for i in range(UNITS + SPARE):
-        unit = np.uint64(i)
-        count = number + unit
-        count += up - a if unit >= a else np.uint64(0)
-        count += up - (b - a) if unit >= b else np.uint64(0)
-        count += up - (c - b) if unit >= c else np.uint64(0)
-        count += up - (d - c) if unit >= d else np.uint64(0)
-        counters[at + unit] = count  # a signed index could mean one from the end, which costs a branch
+def initial_ids(rows):
+    """Replace each row of (n, 2) uint64, the halves of ``seed XOR size``, by those of the initial bucket id."""
+    left = rows.shape[0] % HASHED
+    whole = rows.shape[0] - left
+    for i in range(0, whole, HASHED):
+        hash_16(rows, BLOCK * i)
+    if left == 1:
+        hash_1(rows, BLOCK * whole)
+    elif left:
+        last = np.zeros((HASHED, 2), np.uint64)
+        last[:left] = rows[whole:]
+        hash_16(last, 0)
+        rows[whole:] = last[:left]

@@ -9,9 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from gctr.cipher._bucket_ctr import bucket_ctr_scheduled, counter_words
 from gctr.cipher._buffers import KEY_SIZES, BytesLike, Octets, as_octets, source_and_target
 from gctr.cipher._engine import thread_pool
-from gctr.cipher._groups import WORK_WORDS, bucket_ctr_scheduled, counter_words, gctr_scheduled
+from gctr.cipher._groups import WORK_WORDS, gctr_scheduled
 from gctr.cipher.aes import LANES, SCHEDULE_WORDS, backend, ctr_scheduled, key_schedule
 
 Rows = BytesLike | Sequence[BytesLike]
@@ -168,8 +169,10 @@ def ctr_many(lanes, keys, counters, skips, src, dst, starts, stops):
     for i in range(starts.size):
         if i == 0 or keys.shape[0] > 1:
             rounds = key_schedule(lanes, keys[i], schedule)
-        piece = src[starts[i] : stops[i]], dst[starts[i] : stops[i]]
-        ctr_scheduled(lanes, schedule, rounds, counters[i, 0], counters[i, 1], skips[i], *piece, False)
+        a, b = starts[i], stops[i]
+        ctr_scheduled(
+            lanes, schedule, rounds, counters[i, 0], counters[i, 1], skips[i], src[a:b], dst[a:b], False
+        )
 
 
 @njit(cache=True, nogil=True)
@@ -179,9 +182,8 @@ def gctr_many(lanes, keys, sids, first, skips, src, dst, starts, stops):
     for i in range(starts.size):
         if i == 0 or keys.shape[0] > 1:
             rounds = key_schedule(lanes, keys[i], schedule)
-        piece = src[starts[i] : stops[i]], dst[starts[i] : stops[i]]
-        place = sids[i, 0], sids[i, 1], first[i], skips[i]
-        gctr_scheduled(lanes, schedule, rounds, *place, *piece, False, work)
+        a, b, sid = starts[i], stops[i], (sids[i, 0], sids[i, 1])
+        gctr_scheduled(lanes, schedule, rounds, sid, first[i], skips[i], src[a:b], dst[a:b], False, work)
 
 
 @njit(cache=True, nogil=True)
@@ -195,6 +197,5 @@ def bucket_ctr_many(lanes, keys, nonces, sids, shape, first, skips, src, dst, st
     for i in range(starts.size):
         if i == 0 or keys.shape[0] > 1:
             rounds = key_schedule(lanes, keys[i], schedule)
-        piece = src[starts[i] : stops[i]], dst[starts[i] : stops[i]]
-        place = nonces[i], sids[i, 0], sids[i, 1], shape, first[i], skips[i]
-        bucket_ctr_scheduled(lanes, schedule, rounds, *place, *piece, False, work)
+        a, b, place = starts[i], stops[i], (nonces[i], (sids[i, 0], sids[i, 1]), shape, first[i], skips[i])
+        bucket_ctr_scheduled(lanes, schedule, rounds, *place, src[a:b], dst[a:b], False, work)

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers import modes as library_modes
 from numba import njit
 
 from gctr.cipher._buffers import Octets
-from gctr.cipher._intrinsics import aes_counter, can_run, sub_word, target_of
+from gctr.cipher._intrinsics import aes_counter, can_run, settle, sub_word, target_of
 
 BLOCK = 16  # bytes
 SCHEDULE_WORDS = 60  # of the longest key schedule, 15 round keys
@@ -121,6 +121,8 @@ def ctr_scheduled(lanes, schedule, rounds, upper, lower, skip, src, dst, streami
         lower += np.uint64(1)
         upper += np.uint64(lower == 0)
     count_into(lanes, schedule, rounds, upper, lower, src, done, dst, np.uint64(src.size), streaming)
+    if streaming:
+        settle()
 
 
 @njit(cache=True, nogil=True)

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gctr.cipher._buffers import BytesLike, Octets, result_like
 from gctr.cipher._engine import bucket_ctr_piece, ctr_piece, gctr_piece
+from gctr.cipher._layout import initial_ids
 from gctr.cipher._messages import Batch, Rows, bucket_ctr_many, ctr_many, gctr_many, pairs, rows
-from gctr.cipher._sha256 import hash_rows
 from gctr.cipher.aes import BLOCK
 from gctr.cipher.buckets import VERSION_1, GctrParams
 from gctr.cipher.modes import check_bucket_limit, warn_insecure
@@ -192,5 +192,5 @@ def _initial_ids(seeds: Octets, sizes: NDArray[np.int64]) -> NDArray[np.uint64]:
     """`initial_bucket_id` of every message, as (n, 2) uint64."""
     ids = pairs(seeds)
     ids[:, 1] ^= sizes.astype(np.uint64)
-    hash_rows(ids)
+    initial_ids(ids)
     return ids

@@ -14,8 +14,10 @@ from numba import njit
 
 from gctr.cipher import aes, bucket_ctr_xor, ctr_xor, gctr_xor
 from gctr.cipher._ir import Target
-from gctr.cipher._ir_buckets import cuts_kernel, xor_group_kernel, xor_run_kernel
-from gctr.cipher._ir_counter import counter_kernel, sub_word_kernel
+from gctr.cipher._ir_buckets import xor_run_kernel
+from gctr.cipher._ir_counter import counter_kernel, listed_kernel, sub_word_kernel
+from gctr.cipher._ir_groups import number_group_kernel, xor_group_kernel
+from gctr.cipher._ir_layout import cuts_kernel
 from tests.cipher.backends import using
 
 HARDWARE = [name for name in aes.available_backends() if name != "library"]
@@ -131,9 +133,13 @@ def arm_assembly() -> dict[str, list[str]]:
     llvm.initialize_all_asmprinters()
     module, target = ir.Module("arm"), Target("arm", 1)
     module.triple = "aarch64-unknown-linux-gnu"
-    kernels = [counter_kernel(module, target, listed=listed) for listed in (False, True)]
+    kernels = [write(module, target) for write in (counter_kernel, listed_kernel)]
     kernels += [sub_word_kernel(module, target), cuts_kernel(module)]
-    kernels += [xor_group_kernel(module, target), xor_run_kernel(module, target)]
+    kernels += [
+        number_group_kernel(module, target),
+        xor_group_kernel(module, target),
+        xor_run_kernel(module, target),
+    ]
     for kernel in kernels:
         kernel.linkage = "external"
     machine = llvm.Target.from_triple(module.triple).create_target_machine(features="+aes,+neon", opt=3)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_layout, ctr_xor, gctr_xor, initial_bucket_id
-from gctr.cipher._groups import gctr_into, runs_into
+from gctr.cipher._groups import gctr_into
+from gctr.cipher._readings import runs_into
 from gctr.cipher.aes import LANES, available_backends
 from gctr.cipher.buckets import split128
 from tests import reference
@@ -128,11 +129,11 @@ def test_buckets_of_one_block_are_ctr_from_sid() -> None:
 def test_ids_count_modulo_2_to_the_128(shape: tuple[int, int]) -> None:
     sid, size, lanes = 2**128 - 7, 5000, LANES[available_backends()[0]]
     stream, key = np.zeros(size, np.uint8), np.frombuffer(bytearray(KEY), np.uint8)
-    place = *split128(sid), np.uint64(0), 0, stream, stream
+    place = split128(sid), np.uint64(0), 0, stream, stream
     if shape == (100, 5):
         gctr_into(lanes, key, *place, False)
     else:
-        runs_into(lanes, key, *place[:2], (*shape, 16, shape[1]), *place[2:])
+        runs_into(lanes, key, place[0], (*shape, 16, shape[1]), *place[1:])
     aes = reference.AES.new(KEY, reference.AES.MODE_ECB)
     expected = b"".join(
         aes.encrypt(((sid + shape[1] * group + j) % 2**128).to_bytes(16, "big")) * units

@@ -8,8 +8,10 @@ from numba import njit
 from scipy.stats import chisquare
 
 from gctr.cipher import GctrParams, bucket_layout, initial_bucket_id
+from gctr.cipher._bucket_ctr import CUT_WORDS, SPARE, list_counters
 from gctr.cipher._intrinsics import draw_cuts
-from gctr.cipher._layout import CUT_WORDS, SPARE, bucket_ends, fill_counters
+from gctr.cipher._layout import bucket_ends
+from gctr.cipher.aes import LANES, available_backends
 from gctr.cipher.buckets import split128
 from tests import reference
 
@@ -93,19 +95,18 @@ def test_sixteen_groups_at_once_are_the_single_ones(sid: int, first: int) -> Non
     assert np.diff(ends, axis=1, prepend=0).tolist()[3] == reference.group_sizes(sid, first + 3)
 
 
+@pytest.mark.parametrize("lanes", [LANES[name] for name in available_backends()], ids=available_backends())
 @pytest.mark.parametrize("shape", [(100, 5), (100, 4), (33, 33), (700, 300)])
-def test_counters_number_the_blocks_of_every_bucket(shape: tuple[int, int]) -> None:
-    counters = np.zeros(shape[0] * 20 + SPARE, np.uint64)
-    fill_counters(
-        np.uint64(1), np.uint64(2), *shape, np.uint64(9), 20, counters, np.zeros(CUT_WORDS, np.uint64)
-    )
+def test_counters_number_the_blocks_of_every_bucket(shape: tuple[int, int], lanes: tuple[int, ...]) -> None:
+    counters, cuts = np.zeros(shape[0] * 20 + SPARE, np.uint64), np.zeros(CUT_WORDS, np.uint64)
+    list_counters(lanes, split128((1 << 64) + 2), shape, np.uint64(9), 20, counters, cuts)
     expected = [
         (shape[1] * group + j) << 32 | i
         for group in range(9, 29)
         for j, size in enumerate(reference.group_sizes((1 << 64) + 2, group, *shape))
         for i in range(size)
     ]
-    assert counters[: len(expected)].tolist() == expected
+    assert counters[: len(expected)].byteswap().tolist() == expected
 
 
 def test_every_cut_is_equally_likely() -> None:
