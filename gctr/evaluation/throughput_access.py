@@ -21,7 +21,7 @@ from gctr.cipher import (
     gctr_xor,
     gctr_xor_batch,
 )
-from gctr.evaluation.throughput import KEY, NONCE, SEED, SLACK, Maker, Octets, Run
+from gctr.evaluation.throughput_contenders import KEY, NONCE, SEED, SLACK, Maker, Octets, Run
 
 
 def batch_contenders(message: int) -> dict[str, Maker]:

@@ -11,8 +11,9 @@ import sys
 import pandas as pd
 
 from gctr.cipher import aes
-from gctr.evaluation.throughput import clock_ghz, contenders, measure, ratio
+from gctr.evaluation.throughput import clock_ghz, measure, ratio
 from gctr.evaluation.throughput_access import batch_contenders
+from gctr.evaluation.throughput_contenders import contenders
 
 CACHED, HUGE, MESSAGE = 1 << 20, 256 << 20, 10_000  # bytes
 MESSAGES = 400  # in a batch
@@ -95,25 +96,16 @@ def _threads(repeats: int) -> list[tuple]:
 
 
 def _first_call() -> list[tuple]:
-    """CPU seconds of the first call in a process that has imported the cipher, with the kernels in numba's cache.
-
-    Numba imports SciPy when it first runs anything; the bound is for a process that has SciPy already, as every one
-    has that imports more of gctr than the cipher.
-    """
+    """CPU seconds of the import, and of the first call after it with the kernels in numba's cache."""
+    call = "z = bytes(16); gctr.cipher.ctr_xor(z, z, z)"
+    steps = [("seconds to import gctr.cipher", "pass", "import gctr.cipher", 0.5)]
+    steps += [("seconds to the first answer", "import gctr.cipher", call, 0.3)]
     rows = []
-    for before, where, bound in (
-        ("scipy.linalg", "SciPy imported", 0.3),
-        ("numpy", "SciPy not imported", None),
-    ):
-        code = (
-            f"import time, {before}, gctr.cipher as c; z = bytes(16); t = time.process_time(); c.ctr_xor(z, z, z);"
-            "print(time.process_time() - t)"
-        )
+    for what, before, timed, bound in steps:
+        code = f"import time; {before}; t = time.process_time(); {timed}; print(time.process_time() - t)"
         command = [sys.executable, "-c", code]
         runs = [float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(7)]
-        rows.append(
-            ("seconds to the first answer", where, statistics.median(runs), min(runs), max(runs), bound)
-        )
+        rows.append((what, "warm", statistics.median(runs), min(runs), max(runs), bound))
     return rows
 
 

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gctr.cipher import ctr_xor
-from gctr.evaluation.throughput import LONG_KEY, SEED, Maker, Octets, Run, contenders, measure
+from gctr.evaluation.throughput import measure
+from gctr.evaluation.throughput_contenders import LONG_KEY, SEED, Maker, Octets, Run, contenders
 
 LINES = {
     "memcpy": ("#000000", ":"),

@@ -11,18 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_layout, ctr_xor, gctr_xor, initial_bucket_id
-from gctr.evaluation.throughput import (
-    KEY,
-    NONCE,
-    SEED,
-    Maker,
-    Octets,
-    Run,
-    contenders,
-    measure,
-    ratio,
-    summarise,
-)
+from gctr.evaluation.throughput import measure, ratio, summarise
+from gctr.evaluation.throughput_contenders import KEY, NONCE, SEED, Maker, Octets, Run, contenders
 
 READINGS = {
     "version 1": GctrParams(),

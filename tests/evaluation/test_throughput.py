@@ -7,19 +7,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from gctr.cipher import ctr_xor
 from gctr.evaluation import throughput
-from gctr.evaluation.throughput import (
-    IV,
-    KEY,
-    SEED,
-    SLACK,
-    contenders,
-    measure,
-    ratio,
-    ratios_by_setting,
-    summarise,
-)
+from gctr.evaluation.throughput import measure, ratio, ratios_by_setting, summarise
 from gctr.evaluation.throughput_access import batch_contenders, measure_access
 from gctr.evaluation.throughput_check import COLUMNS, _judged
+from gctr.evaluation.throughput_contenders import IV, KEY, SEED, SLACK, contenders
 from gctr.evaluation.throughput_figures import size_label
 from gctr.evaluation.throughput_mode import ablation, block_differences, keystreams
 
