@@ -1,27 +1,131 @@
-"""How well moving objects are found: pixels by the CDnet protocol, box area and people by MOT truth, and at
-what speed.
+"""How well moving objects are found: pixels by the CDnet protocol, box area and people by MOT truth, share sent.
 
 CDnet (Goyette et al., CVPRW 2012): label 255 is positive, 0 and 50 (shadow) are negative, 85 and 170 do not
 count; only the evaluated frames and the area of ROI.bmp do. Counts are summed over frames before precision
 and recall.
 
-Speed is given as a ratio to OpenCV's MOG2 in the same run: calls alternate, and the median of each is
-compared.
+All models look at a clip in one pass. ``python -m gctr.evaluation.roi_check`` prints what is promised beside what
+is measured.
 """
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gctr.datasets import Clip
-from gctr.vision.background import BackgroundModel
+from gctr.datasets import Clip, check, model_path
+from gctr.vision.background import BackgroundModel, KnnBackground, Mog2Background
+from gctr.vision.objects import FastestDet, Named
 from gctr.vision.roi import cells_to_mask, clean_cells, count_cells
-from gctr.vision.running import CELL, RunningBackground
+from gctr.vision.running import CELL, CLOSING, RunningBackground
 
 MISSED = 0.3  # an object of whose box less is covered counts as missed
+Image = NDArray[np.uint8]
+
+
+class Cleaned:
+    """A background model whose pixels get the clean-up that ours get: a median of 5 x 5, then a closing of 7 x 7.
+
+    Parameters
+    ----------
+    model : BackgroundModel
+        Typically one of OpenCV's: as they come they leave specks and holes, which is no property of the model.
+    """
+
+    def __init__(self, model: BackgroundModel) -> None:
+        self._model = model
+
+    def apply(self, frame: Image, held: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
+        """See `BackgroundModel.apply`."""
+        found = cv2.medianBlur(self._model.apply(frame, held).view(np.uint8), 5)
+        return np.asarray(cv2.morphologyEx(found, cv2.MORPH_CLOSE, CLOSING)).view(bool)
+
+    def plate(self) -> Image:
+        """See `BackgroundModel.plate`."""
+        return self._model.plate()
+
+
+def contenders(plate: Image) -> dict[str, BackgroundModel]:
+    """Return the models that are compared, all started from `plate`, (H, W, 3) uint8 BGR.
+
+    OpenCV's come with their defaults, and MOG2 also at the best setting found (`var_threshold` 36 of 16, 36 and 64,
+    cleaned up).
+    """
+    return {
+        "running average": RunningBackground(plate),
+        "MOG2": Mog2Background(plate),
+        "MOG2, best": Cleaned(Mog2Background(plate, var_threshold=36.0)),
+        "KNN": KnnBackground(plate),
+    }
+
+
+class Comparison(NamedTuple):
+    """What `compare_models` measures; a table is empty where the clip lacks the truth for it.
+
+    `pixels`: by model, precision, recall, f1 and the share of the frame found. `boxes`: by model, recall of truth box
+    area, the share of the frame sent in cells of 8 pixels, missed (boxes less than 30 % covered), boxes in all.
+    `coverage`: every truth box, columns model, frame, track_id, area (pixels), covered (share). `shares`: the share
+    of each frame that is sent, a column a model.
+    """
+
+    pixels: pd.DataFrame
+    boxes: pd.DataFrame
+    coverage: pd.DataFrame
+    shares: pd.DataFrame
+
+
+def compare_models(clip: Clip, models: Mapping[str, BackgroundModel]) -> Comparison:
+    """Run `models` over a clip in one pass and compare what they find with its truth."""
+    truth, by_frame = clip.truth, _grouped(clip)
+    tallies = {name: _Tally() for name in models}
+    for k, frame in enumerate(clip):
+        labels = truth.mask(k) if truth.mask and _counts(clip, k) else None
+        for name, model in models.items():
+            foreground = model.apply(frame)
+            tallies[name].add_sent(k, sent_mask(model, foreground), by_frame.get(k))
+            if labels is not None:
+                tallies[name].add_pixels(foreground, labels, truth.roi)
+    coverage = pd.concat({name: tally.coverage() for name, tally in tallies.items()}, names=["model"])
+    return Comparison(
+        _table({name: tally.pixels() for name, tally in tallies.items()} if truth.mask else {}),
+        _table({name: tally.boxes() for name, tally in tallies.items()} if by_frame else {}),
+        coverage.reset_index("model").reset_index(drop=True),
+        pd.DataFrame({name: tally.sent for name, tally in tallies.items()}).rename_axis("frame"),
+    )
+
+
+def name_objects(frame: Image) -> list[Named] | str:
+    """Return what FastestDet sees in an (H, W, 3) uint8 BGR frame, or a sentence where its weights are not here."""
+    if not check("fastestdet").ok:
+        return "FastestDet's weights are not here: gctr datasets fetch fastestdet"
+    return FastestDet(model_path("fastestdet")).detect(frame)
+
+
+def roi_shares(frames: Iterable[Image], models: Mapping[str, BackgroundModel]) -> pd.DataFrame:
+    """Return the share of each frame that is sent, a column a model."""
+    rows = [{n: sent_mask(m, m.apply(frame)).mean() for n, m in models.items()} for frame in frames]
+    return pd.DataFrame(rows).rename_axis("frame")
+
+
+def step_exposure(frames: Iterable[Image], steps: Mapping[int, int]) -> Iterator[Image]:
+    """Yield `frames`, (H, W, 3) uint8 BGR, brighter by ``steps[k]`` grey levels (negative: darker) from frame k on."""
+    level = 0
+    for k, frame in enumerate(frames):
+        level = steps.get(k, level)
+        yield np.clip(frame.astype(np.int16) + level, 0, 255).astype(np.uint8) if level else frame
+
+
+def sent_mask(model: BackgroundModel, foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what would be sent, (H, W) bool in cells of 8 x 8, with one clean-up for all models."""
+    if isinstance(model, RunningBackground):
+        cells = model.cells
+    else:
+        cells = clean_cells(count_cells(foreground, CELL), 7, 20, 4, 1)
+    return cells_to_mask(cells, CELL, foreground.shape)
 
 
 def pixel_counts(
@@ -54,55 +158,49 @@ def f_measure(counts: NDArray[np.int64]) -> dict[str, float]:
         return {"precision": precision, "recall": recall, "f1": float(np.divide(2 * tp, 2 * tp + fp + fn))}
 
 
-def evaluate_pixels(clip: Clip, model: BackgroundModel) -> dict[str, float]:
-    """Run `model` over a clip with pixel truth; return precision, recall, F1 and the share of the frame
-    found.
-    """
-    mask = clip.truth.mask
-    if mask is None:
-        raise ValueError(f"{clip.name} has no pixel truth; take cdnet-highway, IBMtest2 or synthetic")
-    counts, shares = np.zeros(3, np.int64), []
-    for k, frame in enumerate(clip):
-        foreground = model.apply(frame)
-        if clip.truth.evaluated is None or k in clip.truth.evaluated:
-            counts += pixel_counts(foreground, mask(k), clip.truth.roi)
-            shares.append(foreground.mean())
-    return f_measure(counts) | {"share": float(np.mean(shares))}
+@dataclass
+class _Tally:
+    """What one model found so far."""
+
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
+    found: list[float] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
+    covered: list[tuple[int, int, int, float]] = field(default_factory=list)
+
+    def add_pixels(
+        self, foreground: NDArray[np.bool_], labels: NDArray[np.uint8], area: NDArray[np.bool_] | None
+    ) -> None:
+        self.counts += pixel_counts(foreground, labels, area)
+        self.found.append(float(foreground.mean()))
+
+    def add_sent(self, k: int, sent: NDArray[np.bool_], boxes: pd.DataFrame | None) -> None:
+        self.sent.append(float(sent.mean()))
+        self.covered += [(k, *row) for row in _coverage(sent, boxes)]
+
+    def pixels(self) -> dict[str, float]:
+        return f_measure(self.counts) | {"share": float(np.mean(self.found))}
+
+    def coverage(self) -> pd.DataFrame:
+        return pd.DataFrame(self.covered, columns=["frame", "track_id", "area", "covered"])
+
+    def boxes(self) -> dict[str, float]:
+        table = self.coverage()
+        recall = float((table["area"] * table["covered"]).sum() / table["area"].sum())
+        missed = int((table["covered"] < MISSED).sum())
+        return {"recall": recall, "share": float(np.mean(self.sent)), "missed": missed, "boxes": len(table)}
 
 
-def cell_mask(model: BackgroundModel, frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return what would be sent of a frame, (H, W) bool in cells of 8 x 8, with one clean-up for all models."""
-    foreground = model.apply(frame)
-    if isinstance(model, RunningBackground):
-        cells = model.cells
-    else:
-        cells = clean_cells(count_cells(foreground, CELL), 7, 20, 4, 1)
-    return cells_to_mask(cells, CELL, frame.shape[:2])
+def _table(rows: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    return pd.DataFrame(rows).T.rename_axis("model")
 
 
-def evaluate_boxes(clip: Clip, model: BackgroundModel) -> tuple[dict[str, float], pd.DataFrame]:
-    """Run `model` over a clip with box truth.
+def _counts(clip: Clip, k: int) -> bool:
+    return clip.truth.evaluated is None or k in clip.truth.evaluated
 
-    Returns
-    -------
-    dict
-        `recall` of truth box area, `share` of the frame sent in cells of 8 pixels, `missed` boxes (less than
-        30 % covered), `boxes` in all.
-    DataFrame
-        `frame`, `track_id`, `area` (pixels), `covered` (share) of every truth box.
-    """
-    if clip.truth.boxes is None:
-        raise ValueError(f"{clip.name} has no truth boxes; take pets2009-s2l1 or synthetic")
-    by_frame = dict(tuple(clip.truth.boxes.groupby("frame")))
-    rows, shares = [], []
-    for k, frame in enumerate(clip):
-        sent = cell_mask(model, frame)
-        shares.append(sent.mean())
-        rows += [(k, *row) for row in _coverage(sent, by_frame.get(k))]
-    table = pd.DataFrame(rows, columns=["frame", "track_id", "area", "covered"])
-    recall = float((table["area"] * table["covered"]).sum() / table["area"].sum())
-    missed = int((table["covered"] < MISSED).sum())
-    return {"recall": recall, "share": float(np.mean(shares)), "missed": missed, "boxes": len(table)}, table
+
+def _grouped(clip: Clip) -> dict[int, pd.DataFrame]:
+    boxes = clip.truth.boxes
+    return {} if boxes is None else {int(str(k)): part for k, part in boxes.groupby("frame")}
 
 
 def _coverage(sent: NDArray[np.bool_], boxes: pd.DataFrame | None) -> Iterable[tuple[int, int, float]]:
@@ -114,40 +212,3 @@ def _coverage(sent: NDArray[np.bool_], boxes: pd.DataFrame | None) -> Iterable[t
         part = sent[y0 : min(y1, height), x0 : min(x1, width)]
         if part.size:
             yield int(track_id), part.size, float(part.mean())
-
-
-def exposure_step(
-    clip: Clip, model: BackgroundModel, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], at: int
-) -> NDArray[np.float64]:
-    """Return the share of each frame that is sent when `change` alters all frames from number `at` on."""
-    return np.array([cell_mask(model, change(f) if k >= at else f).mean() for k, f in enumerate(clip)])
-
-
-def speed_ratios(
-    frames: Sequence[NDArray[np.uint8]],
-    calls: Mapping[str, Callable[[NDArray[np.uint8]], object]],
-    *,
-    peer: str = "MOG2",
-    rounds: int = 3,
-) -> pd.DataFrame:
-    """Time `calls` in turn on each frame, one thread each as they come; compare medians with the `peer`'s.
-
-    Returns
-    -------
-    DataFrame
-        `call`, `ms` (median), `low`, `high` (quartiles), `share_of_peer`, `times_faster`.
-    """
-    for call in calls.values():
-        for frame in frames[:2]:  # compile and warm up
-            call(frame)
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for frame in frames:
-            for name, call in calls.items():
-                began = time.perf_counter()
-                call(frame)
-                times[name].append((time.perf_counter() - began) * 1e3)
-    reference = float(np.median(times[peer]))
-    rows = [(name, *np.percentile(t, [50, 25, 75]), np.median(t) / reference) for name, t in times.items()]
-    table = pd.DataFrame(rows, columns=["call", "ms", "low", "high", "share_of_peer"])
-    return table.assign(times_faster=1 / table["share_of_peer"])

@@ -7,13 +7,14 @@ import pytest
 from gctr.datasets import Clip, Truth
 from gctr.datasets.clip import box_table
 from gctr.evaluation.roi_quality import (
-    evaluate_boxes,
-    evaluate_pixels,
-    exposure_step,
+    Cleaned,
+    compare_models,
     f_measure,
     pixel_counts,
-    speed_ratios,
+    roi_shares,
+    step_exposure,
 )
+from gctr.evaluation.roi_speed import live_rate, noisy_large, speed_ratios
 from gctr.evaluation.storage import break_even, daily, occupancy_rates
 from gctr.vision.running import RunningBackground
 
@@ -57,32 +58,53 @@ def test_only_evaluated_frames_count(clip):
     masks = np.zeros((4, 64, 96), bool)
     masks[:2] = True  # wrong, but outside the evaluated frames
     masks[2:, 16:48, 16:32] = True
-    measured = evaluate_pixels(clip, Fixed(masks))
-    assert measured == pytest.approx({"precision": 1, "recall": 0.5, "f1": 2 / 3, "share": 512 / 6144})
-    with pytest.raises(ValueError, match="no pixel truth"):
-        evaluate_pixels(Clip.from_array("bare", clip.read(), 10.0), Fixed(masks))
+    nothing = np.zeros((4, 64, 96), bool)
+    measured = compare_models(clip, {"half": Fixed(masks), "blind": Fixed(nothing)}).pixels
+    assert dict(measured.loc["half"]) == pytest.approx(
+        {"precision": 1, "recall": 0.5, "f1": 2 / 3, "share": 512 / 6144}
+    )
+    assert measured.loc["blind", "recall"] == 0
 
 
 def test_box_area_recall_counts_cells_and_the_missed(clip):
     masks = np.zeros((4, 64, 96), bool)
     masks[:, 24:40, 24:40] = True  # cells 16..48 after one cell of margin
-    measured, table = evaluate_boxes(clip, Fixed(masks))
-    assert len(table) == measured["boxes"] == 5
+    found = compare_models(clip, {"one": Fixed(masks)})
+    measured = found.boxes.loc["one"]
+    assert len(found.coverage) == measured["boxes"] == 5
     assert measured["missed"] == 1
     assert measured["recall"] == pytest.approx(4 * 1024 / (4 * 1024 + 256))
     assert measured["share"] == pytest.approx(1024 / 6144)
+    np.testing.assert_allclose(found.shares["one"], 1024 / 6144)
 
 
-def test_the_running_average_survives_an_exposure_step():
+def test_without_truth_only_shares_are_told(clip):
+    bare = Clip.from_array("bare", clip.read(), 10.0)
+    found = compare_models(bare, {"all": Fixed(np.ones((4, 64, 96), bool))})
+    assert (len(found.pixels), len(found.boxes), len(found.coverage)) == (0, 0, 0)
+    assert found.shares["all"].tolist() == [1, 1, 1, 1]
+
+
+def test_cleaning_removes_specks_and_closes_holes():
+    mask = np.zeros((1, 40, 60), bool)
+    mask[0, 10:30, 10:40] = True
+    clean = mask.copy()
+    mask[0, 18:21, 20:23] = False
+    mask[0, 2, 50] = True
+    found = Cleaned(Fixed(mask)).apply(None)
+    np.testing.assert_array_equal(found[12:28, 12:38], clean[0, 12:28, 12:38])
+    assert not found[:8].any()
+
+
+def test_the_running_average_survives_exposure_steps():
     rng = np.random.default_rng(2)
     scene = rng.integers(60, 180, (8, 12, 3)).repeat(8, axis=0).repeat(8, axis=1).astype(np.uint8)
-    still = Clip.from_array("still", np.stack([scene] * 6), 10.0)
-    shares = [
-        exposure_step(still, RunningBackground(scene, exposure=fit), lambda f: f - np.uint8(45), at=3)
-        for fit in (True, False)
-    ]
-    assert shares[0].max() == 0
-    assert shares[1][3:].min() == 1
+    models = {fit: RunningBackground(scene, exposure=fit) for fit in (True, False)}
+    stepped = list(step_exposure([scene] * 9, {3: -45, 6: 45}))
+    assert [int(frame.max()) - int(scene.max()) for frame in stepped[::3]] == [0, -45, 45]
+    shares = roi_shares(stepped, models)
+    assert shares[True].max() == 0
+    assert shares[False][3:].min() == 1
 
 
 def test_speed_is_a_ratio_to_the_peer():
@@ -94,6 +116,20 @@ def test_speed_is_a_ratio_to_the_peer():
     table = speed_ratios(frames, {"MOG2": slow, "other": lambda f: np.sort(f, axis=None)}, rounds=3)
     assert table.loc[0, "share_of_peer"] == 1
     assert table.loc[1, "times_faster"] > 5
+
+
+def test_a_live_camera_codes_less_than_whole_frames():
+    rng = np.random.default_rng(5)
+    plate = rng.integers(60, 180, (18, 32, 3)).repeat(8, axis=0).repeat(8, axis=1).astype(np.uint8)
+    frames = noisy_large([plate] * 4, (256, 144), sigma=3.0)
+    assert np.std(frames[0].astype(float) - plate) == pytest.approx(3, rel=0.05)
+    for k, frame in enumerate(frames):
+        frame[40:100, 20 * k : 20 * k + 40] = 240
+    stages, rates = live_rate(frames, plate, quality=16)
+    assert (rates["fps"] > 0).all()
+    assert rates.loc["ROI", "bytes_a_frame"] < 0.5 * rates.loc["whole frame", "bytes_a_frame"]
+    assert (stages["p50_ms"] <= stages["p99_ms"]).all()
+    assert rates.loc["ROI", "cpu_ms"] == pytest.approx(stages["cpu_ms"].iloc[:3].sum())
 
 
 def test_storage_of_a_day():
