@@ -9,6 +9,7 @@ stronger attacker; a mask that they break is broken.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -96,10 +97,17 @@ def cosine_matcher(gallery: Vectors, identities: NDArray, probes: Vectors) -> Ve
 
 
 def _principal(vectors: Vectors, components: int) -> tuple[Vectors, Vectors, Vectors]:
-    mean = vectors.mean(axis=0)
-    _, values, axes = np.linalg.svd(vectors - mean, full_matrices=False)
+    mean, values, axes = _axes(np.ascontiguousarray(vectors).tobytes(), vectors.shape[1])
     keep = max(1, min(components, int((values > 1e-6 * max(values[0], 1.0)).sum())))
     return mean, axes[:keep], values[:keep] / np.sqrt(len(vectors))
+
+
+@lru_cache(maxsize=4)  # one gallery meets every mask and every matcher; its axes cost most
+def _axes(data: bytes, columns: int) -> tuple[Vectors, Vectors, Vectors]:
+    vectors = np.frombuffer(data, np.float64).reshape(-1, columns)
+    mean = vectors.mean(axis=0)
+    _, values, axes = np.linalg.svd(vectors - mean, full_matrices=False)
+    return mean, values, axes
 
 
 def _cosine(a: Vectors, b: Vectors) -> Vectors:
