@@ -104,7 +104,9 @@ def take_up(jobs: Sequence[Job], table: pd.DataFrame) -> dict[int, dict[str, Any
     """
     if list(table.columns) != list(as_table(jobs, {}).columns):
         raise ValueError("the table that is there is of another sweep: choose another name, or delete it")
-    found = table.fillna({"note": "", "error": ""}).to_dict("records")
+    found = (
+        table.astype({"note": object, "error": object}).fillna({"note": "", "error": ""}).to_dict("records")
+    )
     places = {_place(job.clip, job.parameters): k for k, job in enumerate(jobs)}
     rows = {places.get(_place(str(row["clip"]), {n: row[n] for n in _names(jobs)})): row for row in found}
     return {k: row for k, row in rows.items() if k is not None and not row["error"]}

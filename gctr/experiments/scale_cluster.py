@@ -22,6 +22,7 @@ from typing import NamedTuple
 import dask
 from distributed import Client, LocalCluster, Security
 
+_NOWHERE = "127.0.0.1:0"  # Dask's dashboards: on loopback alone, at ports that are free
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -80,10 +81,18 @@ def cluster_processes(workers: int = 2) -> Iterator[Processes]:
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         place = Path(folder) / "scheduler.json"
-        common = ["--scheduler-file", str(place), "--host", "127.0.0.1", "--no-dashboard"]
+        common = ["--scheduler-file", str(place), "--host", "127.0.0.1", "--dashboard-address", _NOWHERE]
         scheduler = stack.enter_context(_process("scheduler", *common, "--port", "0"))
         address = _wait_for(place, scheduler)
-        options = ["--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", folder]
+        options = [
+            "--no-nanny",
+            "--nthreads",
+            "1",
+            "--dashboard-address",
+            _NOWHERE,
+            "--local-directory",
+            folder,
+        ]
         started = [
             stack.enter_context(_process("worker", address, *options, "--name", f"worker-{k}"))
             for k in range(workers)
@@ -103,7 +112,7 @@ def _errors_only(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def _local(workers: int) -> Iterator[LocalCluster]:
-    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "silence_logs": 40}
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": _NOWHERE, "silence_logs": 40}
     with (
         tempfile.TemporaryDirectory() as folder,
         dask.config.set({"distributed.nanny.environ": {**_ONE_THREAD, "MALLOC_TRIM_THRESHOLD_": "65536"}}),
