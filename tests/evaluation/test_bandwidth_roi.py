@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gctr.datasets import Clip, Truth
+from gctr.datasets import Clip, DatasetError, Truth
 from gctr.datasets.clip import box_table
+from gctr.evaluation import roi_check
+from gctr.evaluation.roi_check import judged
 from gctr.evaluation.roi_quality import (
     Cleaned,
     compare_models,
@@ -146,3 +148,32 @@ def test_break_even_and_occupancy():
     grouped = occupancy_rates(table, [0, 0.05, 0.1, 0.5])
     assert grouped["frames"].tolist() == [2, 1]
     assert grouped["ratio"].tolist() == pytest.approx([0.5, 1.5])
+
+
+@pytest.mark.parametrize(
+    ("measured", "relation", "bound", "verdict"),
+    [
+        (0.975, ">=", 0.975, "holds"),
+        (0.97, ">=", 0.975, "fails"),
+        (1, "<=", 0, "fails"),
+        (0, "<=", 0, "holds"),
+    ]
+    + [
+        (1.0, ">", 1.0, "fails"),
+        (1.01, ">", 1.0, "holds"),
+        (float("nan"), ">=", 1.0, "fails"),
+        (3, "", None, ""),
+    ],
+)
+def test_a_promise_is_judged_by_its_bound(measured, relation, bound, verdict):
+    assert judged(("what", "where", measured, relation, bound))[-1] == verdict
+
+
+def test_without_footage_nothing_is_judged(monkeypatch):
+    def away(name):
+        raise DatasetError("it is not here")
+
+    monkeypatch.setattr(roi_check, "load", away)
+    rows = list(roi_check.check())
+    assert [row[0] for row in rows] == ["not measured: it is not here"] * 4
+    assert {judged(row)[-1] for row in rows} == {""}
