@@ -15,7 +15,7 @@ from gctr.cli._console import console, frames_progress
 
 if TYPE_CHECKING:
     from gctr.vision.anonymise import Anonymised
-    from gctr.vision.covers import CoverSettings
+    from gctr.vision.following import CoverSettings
     from gctr.vision.painters import MaskStyle
 
 audit = typer.Typer(help="The log of what was unmasked, when and why.", no_args_is_help=True)
@@ -59,7 +59,7 @@ def mask(
     With --sealed, 'gctr unmask OUT -o clear.mkv --key OUT.key' puts them back.
     """
     from gctr.datasets import load
-    from gctr.vision.covers import CoverSettings
+    from gctr.vision.following import CoverSettings
     from gctr.vision.painters import KINDS, MaskStyle
 
     if kind not in KINDS:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gctr.parties.local import Protected
     from gctr.parties.messages import Mode
-    from gctr.vision.covers import Policy
+    from gctr.vision.following import Policy
 
 Folder = Annotated[Path, typer.Argument(help="What 'gctr protect' wrote.", show_default=False)]
 
@@ -130,7 +130,7 @@ def _known_mode(text: str) -> Mode:
 
 
 def _known_policy(text: str) -> Policy:
-    from gctr.vision.covers import POLICIES
+    from gctr.vision.following import POLICIES
 
     if text not in POLICIES:
         raise typer.BadParameter(f"{text!r} is none of {', '.join(POLICIES)}", param_hint="--policy")

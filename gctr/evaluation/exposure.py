@@ -23,8 +23,8 @@ from gctr.parties.messages import Header
 from gctr.parties.observer import CameraSettings, Observation, Observer
 from gctr.vision.anonymise import anonymise
 from gctr.vision.background import boxes_to_mask, register_plate
-from gctr.vision.covers import CoverSettings, FaceFollower
 from gctr.vision.faces import CenterFace, FaceDetector, YuNet, detect_safely
+from gctr.vision.following import CoverSettings, FaceFollower
 from gctr.vision.masking import reveal_faces
 
 Image = NDArray[np.uint8]

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from gctr.parties.messages import Mode
 from gctr.vision.background import boxes_to_mask, register_plate
 from gctr.vision.coding import DEFAULT_QP
-from gctr.vision.covers import Cover, CoverSettings, Face, FaceFollower, Policy, confine, cover_objects
+from gctr.vision.covers import Cover, confine, cover_objects
 from gctr.vision.faces import CenterFace, DetectorError, FaceDetector, detect_safely
+from gctr.vision.following import CoverSettings, Face, FaceFollower, Policy
 from gctr.vision.masking import Kind as MaskKind
 from gctr.vision.masking import MaskStyle, Patch, cut, grow_boxes, hide_faces, paint, split_boxes
 from gctr.vision.plate import Finder, PlateKeeper, PlateWatch

@@ -1,7 +1,7 @@
 """Masking the faces of any footage, moving cameras too: what `gctr mask` runs.
 
 Frames are buffered in windows; in each, faces are looked for in every few frames, linked, interpolated both ways and
-held at both ends (`gctr.vision.covers.FaceFollower`). Where the detector fails, the frame is masked whole.
+held at both ends (`gctr.vision.following`). Where the detector fails, the frame is masked whole.
 
 Limits: without a registered background nobody knows who shows no face: a person whom the detector never sees stays as
 they are; `gctr.parties.camera`, which knows what moves, masks their heads. A face that is first found at the very start
@@ -16,13 +16,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.vision.covers import Cover, CoverSettings, Face, FaceFollower, Reason
+from gctr.vision.covers import Cover
 from gctr.vision.faces import FaceDetector
+from gctr.vision.following import CoverSettings, Face, FaceFollower, Reason
 from gctr.vision.masking import Patch, cut, grow_boxes, paint, split_boxes
 from gctr.vision.painters import SOLID, MaskStyle
 
 _WINDOW_BYTES = 256 << 20
 _WINDOW_FRAMES = 60
+_UNSURE = 0.1  # share by which faces that were filled in are masked wider than those that were found
 
 
 class BoxesError(ValueError):
@@ -131,8 +133,12 @@ def _covers(faces: list[Face] | None, settings: CoverSettings, image: NDArray[An
     size = (image.shape[1], image.shape[0])
     if faces is None:
         return [Cover(0, (0, 0, *size), "failed")]
-    grown = [(face, box) for face in faces for box in grow_boxes(face.xyxy, settings.margin, size).tolist()]
-    return [Cover(face.face_id, tuple(box), face.reason) for face, box in grown]
+    covers = []
+    for face in faces:
+        margin = settings.margin + (0 if face.reason == "found" else _UNSURE)
+        boxes = grow_boxes(face.xyxy, margin, size).tolist()
+        covers += [Cover(face.face_id, tuple(box), face.reason) for box in boxes]
+    return covers
 
 
 def _masked(

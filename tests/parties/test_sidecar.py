@@ -8,7 +8,7 @@ from gctr.parties.keyfile import new_key, public_of
 from gctr.parties.keys import KeyRing, PatchSealer, UnmaskError
 from gctr.parties.sidecar import SidecarError, SidecarWriter, read_sidecar, reveal_video, sidecar_path
 from gctr.vision.anonymise import anonymise
-from gctr.vision.covers import CoverSettings
+from gctr.vision.following import CoverSettings
 from gctr.vision.masking import SOLID_BGR
 from gctr.vision.recording import write_timed_video
 from gctr.vision.video import read_video

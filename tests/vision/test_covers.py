@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gctr.vision.anonymise import BoxesError, anonymise, read_boxes, write_boxes
-from gctr.vision.covers import POLICIES, Cover, CoverSettings, FaceFollower, confine, cover_objects, head_box
+from gctr.vision.covers import Cover, confine, cover_objects, head_box
 from gctr.vision.faces import DetectorError, detect_in, detect_safely
+from gctr.vision.following import POLICIES, CoverSettings, FaceFollower
 from gctr.vision.tracks import Track
 
 SIZE = (160, 120)
@@ -84,8 +85,34 @@ def test_rare_frames_are_all_looked_at(fps, asked):
             seen.append(int(image[0, 0, 0]))
             return np.empty((0, 5), np.float32)
 
-    FaceFollower(Noting(), CoverSettings(every=3)).follow(frames, times=[k / fps for k in range(13)])
+    times, objects = [k / fps for k in range(13)], [[PERSON]] * 13
+    FaceFollower(Noting(), CoverSettings(every=3)).follow(frames, objects, times)
     assert seen == asked
+
+
+def test_without_objects_every_other_look_is_near_known_faces_alone():
+    class Moving:
+        """Finds the white squares of 12 px and notes how large a picture it was shown."""
+
+        def __init__(self):
+            self.areas = []
+
+        def detect(self, image):
+            self.areas.append(image.shape[0] * image.shape[1])
+            y, x = np.nonzero((image == 255).all(axis=2))
+            return np.array([face(x.min(), y.min())] if len(x) else [], np.float32).reshape(-1, 5)
+
+    frames = np.zeros((13, 240, 320, 3), np.uint8)
+    for k in range(5, 13):  # comes between two looks at the whole frame
+        frames[k, 40:52, 100 + 2 * k : 112 + 2 * k] = 255
+    detector = Moving()
+    rows = FaceFollower(detector, CoverSettings(every=3)).follow(
+        list(frames), times=[k / 25 for k in range(13)]
+    )
+    assert detector.areas == [320 * 240, 320 * 240, 128 * 128, 320 * 240]  # none near anything in frame 3
+    for k in range(5, 13):
+        x0, _, x1, _ = rows[k][0].xyxy
+        assert x0 <= 100 + 2 * k and x1 >= 112 + 2 * k, k
 
 
 def test_a_face_goes_on_into_the_next_segment():
