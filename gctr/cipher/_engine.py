@@ -98,7 +98,10 @@ def in_threads(
     share = -(-src.size // (threads * step)) * step
     stops = range(share - offset % step, src.size + share, share)
     parts = [(offset + a, src[a:b], dst[a:b]) for a, b in pairwise([0, *(min(s, src.size) for s in stops)])]
-    list(thread_pool(threads).map(lambda part: piece(*part), parts))
+    others = [thread_pool(threads).submit(piece, *part) for part in parts[1:]]
+    piece(*parts[0])  # here, while the others wake up
+    for other in others:
+        other.result()
 
 
 @cache

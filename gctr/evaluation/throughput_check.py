@@ -84,8 +84,8 @@ def _threads(repeats: int) -> list[tuple]:
     """Two threads against one, in cache; best against best, because only then were both cores free."""
     makers = {name: maker for name, maker in contenders().items() if name in ("gctr", "ctr")}
     rates = [
-        measure(makers, CACHED, repeats=1, in_place=True, threads=threads, wall=True)
-        for _ in range(repeats)
+        measure(makers, CACHED, repeats=repeats, in_place=True, threads=threads, wall=True)
+        for _ in range(5)
         for threads in (1, 2)
     ]
     best = pd.concat(rates).groupby(["contender", "threads"])["gb_per_s"].max()

@@ -113,20 +113,12 @@ def kernels() -> dict[str, Maker]:
         "gctr kernel": _gctr,
         "ctr kernel": _ctr,
     }
-    return {name: partial(_run, kernel, (lanes, schedule, rounds, work)) for name, kernel in named.items()}
+    given = lanes, schedule, rounds, work
+    return {name: partial(_run, kernel, given) for name, kernel in named.items()}
 
 
-def _run(
-    kernel: Callable,
-    lanes: tuple,
-    schedule: np.ndarray,
-    rounds: int,
-    work: np.ndarray,
-    src: Octets,
-    dst: Octets,
-    n: int,
-) -> Run:
-    return partial(kernel, lanes, schedule, rounds, work, src[:n], src[:n] if src is dst else dst[:n])
+def _run(kernel: Callable, given: tuple, src: Octets, dst: Octets, n: int) -> Run:
+    return partial(kernel, *given, src[:n], src[:n] if src is dst else dst[:n])
 
 
 @njit(cache=True, nogil=True)

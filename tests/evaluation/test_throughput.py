@@ -6,7 +6,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from gctr.cipher import ctr_xor
-from gctr.evaluation import throughput
+from gctr.cipher.aes import available_backends
+from gctr.evaluation import throughput, throughput_profile
 from gctr.evaluation.throughput import measure, ratio, ratios_by_setting, summarise
 from gctr.evaluation.throughput_access import batch_contenders, measure_access
 from gctr.evaluation.throughput_check import COLUMNS, _judged
@@ -144,3 +145,49 @@ def test_block_differences_cancel_the_vector() -> None:
 
 def test_size_labels() -> None:
     assert [size_label(x) for x in (64, 16384, 1 << 20, 1 << 30)] == ["64 B", "16 KiB", "1 MiB", "1 GiB"]
+
+
+needs_aes = pytest.mark.skipif(
+    available_backends() == ("library",), reason="needs AES instructions; CI's x86 machines have them"
+)
+
+
+@needs_aes
+def test_the_profile_s_kernels_do_a_stage_more_each() -> None:
+    found = {}
+    for name, maker in throughput_profile.kernels().items():
+        src, dst = np.zeros(3200 + SLACK, np.uint8), np.full(3200 + SLACK, 7, np.uint8)
+        maker(src, dst, 3200)()
+        found[name] = dst[:3200]
+    assert (found["nothing"] == 7).all() and not found["one vector"].any(), "its vector is zero"
+    counter = (1 << 64 | 2).to_bytes(16, "big")
+    assert found["ctr kernel"].tobytes() == ctr_xor(KEY, counter, bytes(3200))
+    blocks = found["gctr kernel"].reshape(-1, 16)
+    first = found["ctr kernel"].reshape(-1, 16)[0]
+    assert np.array_equal(blocks[0], first), "the first vector is the first id's encryption"
+    assert len(np.unique(blocks, axis=0)) == 10, "five vectors a group"
+
+
+@needs_aes
+def test_stages_are_differences_of_one_repetition(monkeypatch) -> None:
+    """A repetition in which the machine is three times slower makes every stage three times longer, no more."""
+    seconds = {
+        "nothing": 1,
+        "one vector": 3,
+        "given vectors": 4,
+        "given ids": 6,
+        "gctr kernel": 7,
+        "gctr": 10,
+    }
+    seconds |= {"ctr kernel": 13, "ctr": 15}
+
+    def measure(makers, size, repeats, in_place):
+        rows = [(name, k, s * slow) for k, slow in enumerate((1, 1, 3)) for name, s in seconds.items()]
+        assert set(makers) == set(seconds) and size == 1600
+        return pd.DataFrame(rows, columns=["contender", "repeat", "seconds"])
+
+    monkeypatch.setattr(throughput_profile, "measure", measure)
+    table = throughput_profile.stages(1700, repeats=3)
+    found = {key: (rows["ns_a_group"] / 1e9).tolist() for key, rows in table.groupby(["place", "mode"])}
+    assert found["copy", "gctr"] == pytest.approx([2, 1, 2, 1, 4, 10])
+    assert found["in place", "ctr"] == pytest.approx([2, 10, 3, 15])
