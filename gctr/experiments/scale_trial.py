@@ -80,7 +80,8 @@ def _timed(
 
 
 def _read_once(jobs: Sequence[Job]) -> None:
-    for source, footage in {(job.source, footage_of(job.parameters)) for job in jobs}:
+    once = ({**job.parameters, "loops": 1} for job in jobs)
+    for source, footage in {(job.source, footage_of(point)) for job, point in zip(jobs, once, strict=True)}:
         with suppress(ValueError, TypeError, OSError):  # a clip that fails is a row's matter
             for _ in open_clip(source, dict(footage)):
                 pass
