@@ -14,6 +14,7 @@ from gctr.cli.pipeline import _known_mode
 if TYPE_CHECKING:
     from gctr.datasets import Clip
     from gctr.parties.live import Frame
+    from gctr.vision.plate import Finder
 
 app = typer.Typer(help="The camera: mask, seal, queue and send.", no_args_is_help=True)
 
@@ -32,6 +33,12 @@ def run(
     plate_frames: Annotated[
         int, typer.Option(min=1, help="Frames of a live source from which its background is made.")
     ] = 500,
+    people: Annotated[
+        bool,
+        typer.Option(
+            "--people", help="Keep people out of backgrounds, with FastestDet (1 MB, fetched once)."
+        ),
+    ] = False,
     spool: Annotated[int, typer.Option(min=1, help="Queue on disk while the cloud is away, in MB.")] = 4096,
 ) -> None:
     """Send masked objects of a source to a cloud, for ever if the source is live.
@@ -43,7 +50,8 @@ def run(
     from gctr.parties.station import drained, open_station
 
     settings = CameraSettings(camera, _known_mode(mode), segment)
-    with open_station(home, cloud, settings, max_bytes=spool << 20) as (station, queue):
+    finder = _people_finder() if people else None
+    with open_station(home, cloud, settings, max_bytes=spool << 20, find_people=finder) as (station, queue):
         clip = _load(source, frames)
         live = _is_live(source)
         station.register(clip.head(plate_frames) if live else clip)
@@ -74,6 +82,13 @@ class _Live:
 
     def _open(self) -> Clip:
         return self._next.pop() if self._next else _load(self._source, None)
+
+
+def _people_finder() -> Finder:
+    from gctr.datasets import model_path
+    from gctr.vision.objects import FastestDet
+
+    return FastestDet(model_path("fastestdet")).find_people
 
 
 def _load(source: str, frames: int | None) -> Clip:

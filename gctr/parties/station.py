@@ -25,6 +25,7 @@ from gctr.parties.plates import PlateBook
 from gctr.parties.remote import RemoteCloud
 from gctr.parties.spool import Position, Spool
 from gctr.vision.faces import FaceDetector
+from gctr.vision.plate import Finder
 
 
 class _Run(Struct):
@@ -48,6 +49,8 @@ class Station:
     ledger : NonceLedger
         Of the patches' nonces.
     detector : FaceDetector, optional
+    find_people : callable, optional
+        See `gctr.parties.observer.Observer`.
     """
 
     def __init__(
@@ -57,11 +60,12 @@ class Station:
         settings: CameraSettings,
         ledger: NonceLedger,
         detector: FaceDetector | None = None,
+        find_people: Finder | None = None,
     ) -> None:
         self._home, self._spool = home, spool
         store_key = read_key(home / "store.key", "store")
         sealer, book = camera_sealer(home, ledger, settings.camera), PlateBook(home / "plates")
-        self.camera = Camera(store_key, sealer, settings, detector, book=book)
+        self.camera = Camera(store_key, sealer, settings, detector, book=book, find_people=find_people)
 
     def register(self, clip: Footage) -> None:
         """Put the background: of the clip at the first start, after that the one that holds at the next segment."""
@@ -98,6 +102,7 @@ def open_station(
     *,
     max_bytes: int = 4 << 30,
     detector: FaceDetector | None = None,
+    find_people: Finder | None = None,
 ) -> Iterator[tuple[Station, Spool]]:
     """Open the camera of a folder, registering it at its cloud if that is still to be done.
 
@@ -111,7 +116,7 @@ def open_station(
     cloud, ledger = RemoteCloud(url, token, certificate, patience=0.0), NonceLedger(home / "nonces.sqlite")
     spool = Spool(home / "spool", cloud, max_bytes=max_bytes)
     try:
-        yield Station(home, spool, settings, ledger, detector), spool
+        yield Station(home, spool, settings, ledger, detector, find_people), spool
     finally:
         spool.close()
         cloud.close()

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 
+from gctr.datasets import Clip
 from gctr.parties.camera import Camera, CameraSettings
+from gctr.parties.home import init
+from gctr.parties.ledger import NonceLedger
 from gctr.parties.messages import peek_header
 from gctr.parties.observer import Observer
 from gctr.parties.plates import PlateBook
+from gctr.parties.remote import CloudAway
+from gctr.parties.spool import Spool
+from gctr.parties.station import Station
 from gctr.parties.surveillance import Surveillance
 from gctr.vision.coding import decode_plate
 from gctr.vision.faces import DetectorError
@@ -173,3 +179,29 @@ def test_zero_never_renews(footage, cloud, store_key, unmask_key):
     here.put(camera.register([frame for _, frame in footage[:CHANGED]]))
     list(camera.run(footage, here))
     assert {version for _, version in here.versions()} == {1}
+
+
+class Away:
+    """A cloud that is never there: what is put stays in the queue."""
+
+    def send(self, message, captured=None):
+        raise CloudAway("away")
+
+
+def test_a_station_hides_people_in_its_background_and_takes_it_up_again(tmp_path):
+    rng = np.random.default_rng(6)
+    ground = rng.integers(60, 120, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    clip = Clip.from_array("street", np.stack([ground] * 4), 10.0)
+    init(tmp_path)
+    plates = []
+    for number in range(2):
+        spool, ledger = Spool(tmp_path / "queue", Away()), NonceLedger(tmp_path / "nonces.sqlite")
+        find = [lambda image: np.array([[60, 40, 84, 80]]), lambda image: 1 / 0][number]  # not asked again
+        station = Station(tmp_path / "camera", spool, SETTINGS, ledger, NoFaces(), find)
+        station.register(clip)
+        plates.append(station.camera.plate)
+        spool.close()
+        ledger.close()
+    assert (plates[0][PERSON] == SOLID_BGR).all()
+    np.testing.assert_array_equal(plates[0], plates[1])
+    np.testing.assert_array_equal(plates[0][:40], ground[:40])
