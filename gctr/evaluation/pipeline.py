@@ -140,6 +140,7 @@ def _compare(captured: Iterable[NDArray[np.uint8]], shown: Iterable[Shown]) -> I
 def _message_parts(cloud: Cloud, camera: str, store_key: Key) -> dict[str, int]:
     messages = (cloud.segment(camera, segment.sequence) for segment in cloud.segments(camera))
     parts = Counter(dict.fromkeys(PARTS, 0))
-    for message in (cloud.background(camera, 1), *messages):
+    backgrounds = (cloud.background(camera, version) for version in cloud.standing(camera).backgrounds)
+    for message in (*backgrounds, *messages):
         parts.update(message_parts(message, store_key))
     return dict(parts)

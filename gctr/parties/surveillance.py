@@ -135,8 +135,10 @@ class Surveillance:
             header, composition = self._composed(camera, segment.sequence)
             yield header, composition.objects
 
-    def background(self, camera: str, version: int = 1) -> NDArray[np.uint8]:
-        """Return a background alone, (H, W, 3) uint8 BGR."""
+    def background(self, camera: str, version: int | None = None) -> NDArray[np.uint8]:
+        """Return a background alone, (H, W, 3) uint8 BGR; by default the one that the last segment was coded on."""
+        if version is None:
+            version = next((s.background_version for s in reversed(self._cloud.segments(camera))), 1)
         header, body = self._ask("background", camera, self._cloud.background(camera, version))
         return decode_plate(body, header.resolution_wh)
 
