@@ -71,8 +71,7 @@ def ctr_xor(
     key, counter = as_secret(key, "key", KEY_SIZES), as_secret(counter_block, "counter_block", (BLOCK,))
     octets, target = source_and_target(data, out)
     check_range(offset, octets.size, BLOCK << 128)
-    piece = partial(ctr_piece, key, counter)
-    in_threads(piece, offset, octets, target, THREAD_STEP, threads)
+    in_threads(partial(ctr_piece, key, counter), offset, octets, target, THREAD_STEP, threads)
     return result_like(data, out, target)
 
 

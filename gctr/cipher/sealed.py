@@ -66,7 +66,7 @@ def bucket_gcm_seal(
     -----
     A (key, nonce) pair must serve one message only; reuse gives AES-GCM's authentication key away.
     """
-    sealer = _Buckets(key, nonce, associated_data, as_secret(seed, "seed", (16,)), params)
+    sealer = _Buckets(key, nonce, seed, associated_data, params)
     octets = as_octets(data, "data")
     if not octets.size:
         raise ValueError("there is nothing to seal: data is empty")
@@ -101,7 +101,7 @@ def bucket_gcm_open(
     TypeError, ValueError
         Wrong sizes.
     """
-    opener = _Buckets(key, nonce, associated_data, as_secret(seed, "seed", (16,)), params)
+    opener = _Buckets(key, nonce, seed, associated_data, params)
     octets = as_octets(sealed, "sealed").data
     for layout in opener.candidates(len(octets)):
         try:
@@ -148,7 +148,7 @@ def bucket_gcm_open_range(
     TypeError, ValueError
         Wrong sizes, or a range outside the data.
     """
-    opener = _Buckets(key, nonce, associated_data, as_secret(seed, "seed", (16,)), params)
+    opener = _Buckets(key, nonce, seed, associated_data, params)
     layout = opener.layout(size, start, stop)
     octets = as_octets(part, "part").data
     first, end = layout.sealed_range
@@ -175,12 +175,17 @@ class _Buckets:
     """AES-GCM over the buckets of one message."""
 
     def __init__(
-        self, key: BytesLike, nonce: BytesLike, associated_data: BytesLike, seed: bytes, params: GctrParams
+        self,
+        key: BytesLike,
+        nonce: BytesLike,
+        seed: BytesLike,
+        associated_data: BytesLike,
+        params: GctrParams,
     ) -> None:
         self._aead = AESGCM(as_secret(key, "key", KEY_SIZES))
-        self._nonce = as_secret(nonce, "nonce", (8,))
+        self._nonce, self._seed = as_secret(nonce, "nonce", (8,)), as_secret(seed, "seed", (16,))
         self._associated_data = as_octets(associated_data, "associated_data").tobytes()
-        self._seed, self._params = seed, params
+        self._params = params
 
     def layout(self, size: int, start: int = 0, stop: int | None = None) -> BucketLayout:
         check_bucket_limit(size, self._params)
