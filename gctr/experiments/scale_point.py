@@ -169,6 +169,11 @@ def warm_up(resolution_wh: tuple[int, int]) -> None:
     list(camera.run(bench.timed(), bench))
 
 
+def forget() -> None:
+    """Forget what jobs share, so that the next ones are timed like the first."""
+    _plate.cache_clear()
+
+
 @lru_cache(maxsize=4)  # points that differ in the camera's parameters share the clip's plate
 def _plate(source: str, footage: tuple[tuple[str, Any], ...]) -> NDArray[np.uint8]:
     return register_plate(open_clip(source, dict(footage)))

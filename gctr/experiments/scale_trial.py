@@ -10,7 +10,7 @@ from distributed import Client
 
 from gctr.experiments.scale import sweep
 from gctr.experiments.scale_cluster import ClusterError, Processes, cluster_processes, connect
-from gctr.experiments.scale_point import TIMING, Job, footage_of, open_clip, warm_up
+from gctr.experiments.scale_point import TIMING, Job, footage_of, forget, open_clip, warm_up
 
 
 class Trial(NamedTuple):
@@ -74,6 +74,7 @@ def compare_trials(trials: Sequence[Trial]) -> pd.DataFrame:
 def _timed(
     client: Client, jobs: Sequence[Job], workers: int, on_row: Callable[[int, Any], None] | None = None
 ) -> Trial:
+    client.run(forget)
     start = time.perf_counter()
     rows = sweep(client, jobs, on_row=on_row or (lambda number, row: None))
     return Trial(workers, on_row is not None, time.perf_counter() - start, rows)
