@@ -15,7 +15,9 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
-from numba.np import arraymath as _arraymath  # noqa: F401  numba needs it at the first call, and SciPy with it: not then
+
+# Numba imports this at its first call, and SciPy with it; better before, with everything else.
+from numba.np import arraymath as _arraymath  # noqa: F401
 
 from gctr.cipher._ir import PTR, Target
 from gctr.cipher._ir_buckets import xor_marked_kernel, xor_run_kernel

@@ -18,6 +18,7 @@ from gctr.cipher._ir_buckets import xor_run_kernel
 from gctr.cipher._ir_counter import counter_kernel, listed_kernel, sub_word_kernel
 from gctr.cipher._ir_groups import number_group_kernel, xor_group_kernel
 from gctr.cipher._ir_layout import cuts_kernel
+from gctr.cipher._ir_sha256 import hash_kernel
 from tests.cipher.backends import using
 
 HARDWARE = [name for name in aes.available_backends() if name != "library"]
@@ -135,6 +136,7 @@ def arm_assembly() -> dict[str, list[str]]:
     module.triple = "aarch64-unknown-linux-gnu"
     kernels = [write(module, target) for write in (counter_kernel, listed_kernel)]
     kernels += [sub_word_kernel(module, target), cuts_kernel(module)]
+    kernels += [hash_kernel(module, width) for width in (1, 16)]
     kernels += [
         number_group_kernel(module, target),
         xor_group_kernel(module, target),
@@ -180,8 +182,10 @@ def test_arm_key_schedule(arm_assembly: dict[str, list[str]]) -> None:
 
 
 def test_arm_groups_have_no_branch_at_a_bucket(arm_assembly: dict[str, list[str]]) -> None:
-    cuts, group = arm_assembly["gctr.cuts"], arm_assembly["gctr.group.arm.1"]
-    assert not [line for line in cuts if line.startswith(("b.", "cb", "tb", "bl\t"))]
+    group = arm_assembly["gctr.group.arm.1"]
+    for name in ("gctr.cuts", "gctr.number.arm.1", "gctr.hash.1", "gctr.hash.16"):
+        branches = ("b.", "cb", "tb", "bl\t")
+        assert not [line for line in arm_assembly[name] if line.startswith(branches)], f"{name} branches"
     assert sum(line.startswith(("b.", "cb", "tb")) for line in group) == 1  # whether to stream
     assert count(group, "eor") >= 100  # one a block, 16 bytes wide
     assert any(".16b" in line for line in arm_assembly["gctr.run.arm.1"])
