@@ -9,7 +9,7 @@ Octets: TypeAlias = NDArray[np.uint8]
 BytesLike: TypeAlias = bytes | bytearray | memoryview | Octets
 
 KEY_SIZES = (16, 24, 32)
-_UINT8 = np.dtype(np.uint8)
+UINT8 = np.dtype(np.uint8)  # made once: NumPy takes longer to look the type up than to make an array
 
 
 def as_secret(value: Any, name: str, sizes: tuple[int, ...]) -> bytes:
@@ -41,12 +41,12 @@ def as_octets(value: BytesLike, name: str) -> Octets:
         If it is neither bytes-like nor a uint8 array.
     """
     if isinstance(value, np.ndarray):
-        if value.dtype is not _UINT8 and value.dtype != _UINT8:
+        if value.dtype is not UINT8 and value.dtype != UINT8:
             raise TypeError(f"{name} must be a uint8 array, not {value.dtype}; use .view(np.uint8)")
         return value if value.ndim == 1 and value.flags.c_contiguous else value.reshape(-1)
     try:
         view = memoryview(value)
-        return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
+        return np.frombuffer(view, UINT8) if view.nbytes else np.empty(0, np.uint8)
     except (TypeError, ValueError, BufferError):
         kind = type(value).__name__
         raise TypeError(f"{name} must be contiguous bytes-like or a uint8 array, not {kind}") from None

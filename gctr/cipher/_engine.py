@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.cipher._bucket_ctr import CUT_WORDS, SPARE, list_counters
-from gctr.cipher._buffers import Octets
+from gctr.cipher._buffers import UINT8, Octets
 from gctr.cipher._calls import bucket_ctr_call, ctr_call, gctr_call, signed
 from gctr.cipher._groups import gctr_given
 from gctr.cipher._readings import runs_given, runs_into
@@ -163,7 +163,7 @@ def _shape(params: GctrParams) -> tuple[int, int, int, int]:
 
 
 def _array(secrets: bytes) -> Octets:
-    return np.frombuffer(bytearray(secrets), np.uint8)  # writable: see in_threads
+    return np.frombuffer(bytearray(secrets), UINT8)  # writable: see in_threads
 
 
 def _streams(src: Octets, dst: Octets, offset: int) -> bool:
