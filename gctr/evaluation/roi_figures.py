@@ -1,6 +1,6 @@
 """The figures of notebook 02."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -28,15 +28,15 @@ def draw_coverage(coverage: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_shares(shares: pd.DataFrame, steps: dict[int, int] | None = None) -> Figure:
-    """Draw the share of each frame that is sent, a line a model; `steps` of exposure (grey levels) by frame."""
+def draw_shares(shares: pd.DataFrame, marks: Mapping[int, str] | None = None) -> Figure:
+    """Draw the share of each frame that is sent, a line a model; `marks` say by frame what happened."""
     figure, ax = plt.subplots()
     for name, style in zip(shares, cycle(STYLES), strict=False):
         ax.plot(shares.index, shares[name] * 100, style, label=name)
-    for k, level in (steps or {}).items():
+    for k, text in (marks or {}).items():
         ax.axvline(k, color="0.6", lw=0.8)
         ax.annotate(
-            f" {level:+d} levels",
+            f" {text}",
             (k, 1),
             xycoords=("data", "axes fraction"),
             va="bottom",
@@ -78,9 +78,8 @@ def label_objects(ax: Axes, objects: Sequence[Named]) -> None:
         ax.text(x0, y0, f"{named.label.replace('_', ' ')} {named.score:.2f}", **show)
 
 
-def mean_shares(shares: pd.DataFrame, steps: dict[int, int]) -> pd.DataFrame:
-    """Return the mean share sent before the first of `steps` and after each, by model; and the largest share."""
-    edges = [0, *steps, len(shares)]
-    names = ["before", *(f"{level:+d} levels" for level in steps.values())]
+def mean_shares(shares: pd.DataFrame, marks: Mapping[int, str]) -> pd.DataFrame:
+    """Return the mean share sent before the first of `marks` and after each, by model; and the largest share."""
+    edges, names = [0, *marks, len(shares)], ["before", *marks.values()]
     parts = {name: shares.iloc[a:b].mean() for name, a, b in zip(names, edges[:-1], edges[1:], strict=True)}
     return pd.DataFrame(parts).assign(largest=np.max(shares.to_numpy(), axis=0)).rename_axis("model")

@@ -102,3 +102,12 @@ def test_gaps_are_filled_along_a_line_and_before_the_first_sight():
 def test_filling_changes_nothing_that_was_seen(lead):
     segment = [[Track(1, (k, 0, k + 9, 9)), Track(2, (0, k, 5, k + 5))] for k in range(6)]
     assert fill_gaps(segment, lead=lead) == segment
+
+
+def test_a_new_view_ends_all_tracks_and_gives_no_id_twice():
+    tracker = Tracker(resolution_wh=(100, 100))
+    assert [t.track_id for t in tracker.update([[0, 0, 20, 20], [50, 50, 80, 90]])] == [1, 2]
+    tracker.clear((60, 60))
+    assert tracker.update([]) == []
+    (track,) = tracker.update([[10, 10, 90, 90]])
+    assert (track.track_id, track.xyxy) == (3, (10, 10, 60, 60))
