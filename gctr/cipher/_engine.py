@@ -4,7 +4,7 @@ Pieces of one message may run in different threads: the kernels release Python's
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from itertools import pairwise
 
@@ -99,7 +99,10 @@ def in_threads(
     stops = range(share - offset % step, src.size + share, share)
     parts = [(offset + a, src[a:b], dst[a:b]) for a, b in pairwise([0, *(min(s, src.size) for s in stops)])]
     others = [thread_pool(threads).submit(piece, *part) for part in parts[1:]]
-    piece(*parts[0])  # here, while the others wake up
+    try:
+        piece(*parts[0])  # here, while the others wake up
+    finally:
+        wait(others)  # nobody writes to `dst` after this has returned or raised
     for other in others:
         other.result()
 
