@@ -98,9 +98,11 @@ def _threads(repeats: int) -> list[tuple]:
 def _first_call() -> list[tuple]:
     """CPU seconds of the import, and of the first call after it with the kernels in numba's cache."""
     call = "z = bytes(16); gctr.cipher.ctr_xor(z, z, z)"
-    steps = [("seconds to import gctr", "pass", "import gctr", 0.5)]
-    steps += [("seconds to import gctr.cipher, numba and SciPy", "pass", "import gctr.cipher", None)]
-    steps += [("seconds to the first answer", "import gctr.cipher", call, 0.3)]
+    steps: list[tuple[str, str, str, float | None]] = [
+        ("seconds to import gctr", "pass", "import gctr", 0.5),
+        ("seconds to import gctr.cipher, numba and SciPy", "pass", "import gctr.cipher", None),
+        ("seconds to the first answer", "import gctr.cipher", call, 0.3),
+    ]
     rows = []
     for what, before, timed, bound in steps:
         code = f"import time; {before}; t = time.process_time(); {timed}; print(time.process_time() - t)"
