@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gctr.parties.local import Protected
     from gctr.parties.messages import Mode
+    from gctr.parties.observer import Exact
     from gctr.vision.following import Policy
 
 Folder = Annotated[Path, typer.Argument(help="What 'gctr protect' wrote.", show_default=False)]
@@ -35,6 +36,9 @@ def protect(
     ] = 24,
     threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Lowest score of a face.")] = 0.2,
     policy: Annotated[str, typer.Option(help="What of a person is masked: face, head or body.")] = "face",
+    exact: Annotated[
+        str, typer.Option(help="What comes back byte for byte: faces, all that is masked, or none.")
+    ] = "faces",
     segment: Annotated[int, typer.Option(min=1, max=1000, help="Frames in a segment.")] = 50,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
 ) -> None:
@@ -48,7 +52,13 @@ def protect(
     from gctr.parties.local import protect as run
 
     settings = CameraSettings(
-        camera, _known_mode(mode), segment, qp, face_threshold=threshold, policy=_known_policy(policy)
+        camera,
+        _known_mode(mode),
+        segment,
+        qp,
+        face_threshold=threshold,
+        policy=_known_policy(policy),
+        exact=_known_exact(exact),
     )
     clip = load(video)
     clip = clip.head(frames) if frames else clip
@@ -127,6 +137,14 @@ def _known_mode(text: str) -> Mode:
     if text not in get_args(Mode):
         raise typer.BadParameter(f"{text!r} is none of {', '.join(get_args(Mode))}", param_hint="--mode")
     return cast("Mode", text)
+
+
+def _known_exact(text: str) -> Exact:
+    from gctr.parties.observer import EXACT
+
+    if text not in EXACT:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(EXACT)}", param_hint="--exact")
+    return cast("Exact", text)
 
 
 def _known_policy(text: str) -> Policy:

@@ -1,15 +1,12 @@
-"""Faces that a mask missed: how many, in what runs, of how many people; and the peer, deface, on the same frames.
+"""Faces that a mask missed: how many, in what runs, of how many people.
 
 A face is *exposed* if more than a fifth of its box can be seen in what leaves the camera. Where faces are is told by
-the scene's truth, or by a detector that had no part in masking, looking at the frames before they were masked. deface
-(CenterFace frame by frame, no memory) is run through its own functions, with its default threshold and mask scale.
+the scene's truth, or by a detector that had no part in masking, looking at the frames before they were masked.
 
 Limits: truth by a detector misses what it misses; every result says which it was.
 """
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -17,15 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from gctr.parties.keyfile import new_key
-from gctr.parties.keys import open_patches, seal_patches
-from gctr.parties.messages import Header
 from gctr.parties.observer import CameraSettings, Observation, Observer
-from gctr.vision.anonymise import anonymise
 from gctr.vision.background import boxes_to_mask, register_plate
 from gctr.vision.faces import CenterFace, FaceDetector, YuNet, detect_safely
 from gctr.vision.following import CoverSettings, FaceFollower
-from gctr.vision.masking import reveal_faces
 
 Image = NDArray[np.uint8]
 EXPOSED = 0.2
@@ -130,65 +122,6 @@ def observe(
     return seen
 
 
-def mask_with_gctr(frames: Sequence[Image], settings: CoverSettings | None = None) -> list[list[Any]]:
-    """Return the boxes that `gctr mask` masks in each frame, with its defaults."""
-    settings = settings or CoverSettings(margin=0.3, every=3)
-    timed = ((k / 25, frame) for k, frame in enumerate(frames))
-    return [[cover.xyxy for cover in seen.covers] for seen in anonymise(timed, _gctr_detector(), settings)]
-
-
-def mask_with_deface(frames: Sequence[Image]) -> list[list[Any]]:
-    """Return the boxes that deface masks in each frame, with its defaults but solid boxes, masking included."""
-    from deface.deface import anonymize_frame, scale_bb
-
-    found = []
-    for frame in frames:
-        rgb = frame[..., ::-1].copy()
-        faces, _ = _deface_detector()(rgb, threshold=0.2)
-        anonymize_frame(faces, rgb, 1.3, "solid", False, False, None, 20)
-        grown = [scale_bb(*face[:4].astype(int), 1.3) for face in faces]
-        limits = (frame.shape[1] - 1, frame.shape[0] - 1) * 2  # as deface clips
-        found.append([tuple(np.clip(box, 0, limits).tolist()) for box in grown])
-    return found
-
-
-def compare_speed(frames: Sequence[Image], *, repeats: int = 5) -> pd.DataFrame:
-    """Time gctr and deface on the same frames in turns; one row a repeat: `gctr`, `deface` in ms a frame, `ratio`.
-
-    Both find faces and paint them; neither reads or writes video.
-    """
-    tools: dict[str, Callable[[Sequence[Image]], object]] = {
-        "gctr": mask_with_gctr,
-        "deface": mask_with_deface,
-    }
-    for tool in tools.values():
-        tool(frames[:4])  # nets are built at the first frame
-    rows = []
-    for repeat in range(repeats):
-        order = list(tools) if repeat % 2 else list(tools)[::-1]
-        taken = {name: _timed(tools[name], frames) for name in order}
-        rows.append({**taken, "ratio": taken["deface"] / taken["gctr"]})
-    return pd.DataFrame(rows)[["gctr", "deface", "ratio"]]
-
-
-def _timed(tool: Callable[[Sequence[Image]], object], frames: Sequence[Image]) -> float:
-    began = time.perf_counter()
-    tool(frames)
-    return (time.perf_counter() - began) / len(frames) * 1000
-
-
-@lru_cache(maxsize=1)
-def _gctr_detector() -> CenterFace:
-    return CenterFace()
-
-
-@lru_cache(maxsize=1)
-def _deface_detector() -> Any:
-    from deface.centerface import CenterFace as DefaceCenterFace
-
-    return DefaceCenterFace(backend="opencv")
-
-
 def _segments(timed: Iterable[tuple[float, Image]], size: int) -> Iterator[list[tuple[float, Image]]]:
     for _, group in groupby(enumerate(timed), key=lambda item: item[0] // size):
         yield [pair for _, pair in group]
@@ -234,19 +167,3 @@ def named_faces(clip: Any, frames: Sequence[Image]) -> pd.DataFrame:
 def plate_of(clip: Any, frames: Sequence[Image]) -> Image:
     """Return the empty scene: the clip's truth where it has one, else what registration makes of the frames."""
     return clip.truth.background if clip.truth.background is not None else register_plate(frames)
-
-
-def check_unmasking(observations: Sequence[Observation]) -> dict[str, int]:
-    """Seal every patch, open it, put it back on the masked picture; count patches, pixels, and what differs."""
-    key = new_key("unmask")
-    patches = pixels = wrong = 0
-    for number, seen in enumerate(observations):
-        size = (seen.captured.shape[1], seen.captured.shape[0])
-        header = Header("segment", "cam-1", 0, number, number, 1, 1, size, "bucket_gcm", bytes(16), 1)
-        tiles = {track: [(0, patch) for patch in found] for track, found in seen.patches.items()}
-        opened = open_patches(key, header, seal_patches(key, header, tiles)).get(0, [])
-        revealed = reveal_faces(seen.objects, opened)
-        for x0, y0, x1, y1 in (patch.xyxy for patch in opened):
-            same = revealed[y0:y1, x0:x1] == seen.captured[y0:y1, x0:x1]
-            patches, pixels, wrong = patches + 1, pixels + same.size // 3, wrong + int((~same).sum())
-    return {"patches": patches, "pixels": pixels, "bytes_that_differ": wrong}

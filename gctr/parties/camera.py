@@ -194,7 +194,7 @@ class Camera:
             packets = encode_segment(
                 self.plate, objects, qp=self.settings.qp, key_packet=self.key_packet
             ).packets
-        sealed = self._sealer.seal(header, _by_track(observations))
+        sealed = self._sealer.seal(header, _by_track(observations), qp=self.settings.qp)
         wrapped = self._sealer.wrapped(self.settings.camera) if sealed else b""
         body = ObjectVideo(packets, [o.time for o in observations], sightings, sealed, wrapped)
         return seal(self.store_key, header, encode(body))

@@ -32,9 +32,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gctr.parties.keyfile import Key, KeyFileError
 from gctr.parties.ledger import NonceLedger
-from gctr.parties.messages import MAX_FRAMES, Box, Header, SealedPatch
-from gctr.vision.coding import CodingError, decode_still, encode_still
+from gctr.parties.messages import MAX_FRAMES, Header, SealedPatch
+from gctr.vision.coding import DEFAULT_QP, CodingError
 from gctr.vision.masking import Patch
+from gctr.vision.tiles import Tile, decode_tiles, encode_tiles
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
@@ -55,12 +56,6 @@ class Opener(Protocol):
         `wrapped` is the epoch's secret as it travels, empty where the key is shared.
         """
         ...
-
-
-class _Tile(msgspec.Struct, frozen=True, array_like=True):
-    frame: int
-    xyxy: Box
-    still: bytes
 
 
 class KeyRing:
@@ -114,7 +109,9 @@ class PatchSealer:
         public = X25519PublicKey.from_public_bytes(self._key.secret)
         return _SUITE.encrypt(self._secret, public, info=_wrapping_context(camera, self.epoch))
 
-    def seal(self, header: Header, patches: Mapping[int, Sequence[tuple[int, Patch]]]) -> list[SealedPatch]:
+    def seal(
+        self, header: Header, patches: Mapping[int, Sequence[Tile]], *, qp: int = DEFAULT_QP
+    ) -> list[SealedPatch]:
         """Seal the face pixels of one segment, one sealed patch for each track.
 
         Parameters
@@ -123,6 +120,8 @@ class PatchSealer:
             Of the segment; kind, salt and size are not bound, since they change on the way.
         patches : mapping of int to sequence of (int, Patch)
             For each track: frame of the segment, and the pixels under the mask.
+        qp : int
+            Quantisation parameter of patches that are not exact.
 
         Raises
         ------
@@ -136,11 +135,10 @@ class PatchSealer:
         if self._ledger is not None:
             # Before anything is encrypted: after a crash in between a nonce is lost, never used twice.
             self._ledger.claim([(keys[i], nonces[i]) for i in patches])
+        plain = {i: patch_plaintext(tiles, qp=qp) for i, tiles in patches.items()}
         return [
-            SealedPatch(
-                i, nonces[i], AESGCM(keys[i]).encrypt(nonces[i], patch_plaintext(tiles), _context(header, i))
-            )
-            for i, tiles in patches.items()
+            SealedPatch(i, nonces[i], AESGCM(keys[i]).encrypt(nonces[i], plain[i], _context(header, i)))
+            for i in patches
         ]
 
 
@@ -193,15 +191,13 @@ def open_patches(
     return by_frame
 
 
-def patch_plaintext(tiles: Sequence[tuple[int, Patch]]) -> bytes:
+def patch_plaintext(tiles: Sequence[Tile], *, qp: int = DEFAULT_QP) -> bytes:
     """Return what is sealed of one object in one segment: the coded tiles, padded.
 
-    The length of losslessly coded pixels tells people apart (notebook 08_privacy_leakage measures it), so lengths are
-    padded to powers of the square root of 2, at a mean cost of a fifth.
+    The length of coded pixels tells people apart (notebook 08_privacy_leakage measures it), so lengths are padded to
+    powers of the square root of 2, at a mean cost of a fifth.
     """
-    coded = msgspec.msgpack.encode(
-        [_Tile(frame, patch.xyxy, encode_still(patch.pixels)) for frame, patch in tiles]
-    )
+    coded = encode_tiles(tiles, qp=qp)
     return len(coded).to_bytes(8, "big") + coded.ljust(padded_length(len(coded)), b"\0")
 
 
@@ -211,27 +207,19 @@ def padded_length(length: int) -> int:
     return max(length, math.floor(2 ** (steps / 2)))
 
 
-def _tiles(plain: bytes) -> list[_Tile]:
-    length = int.from_bytes(plain[:8], "big")
-    return msgspec.msgpack.decode(plain[8 : 8 + length], type=list[_Tile])
-
-
 def _open_track(track_key: bytes, header: Header, patch: SealedPatch) -> list[tuple[int, Patch]]:
     where = f"object {patch.track_id} in {_segment(header)}"
     cipher = AESGCM(_segment_key(track_key, header))
     try:
         plain = cipher.decrypt(patch.nonce, patch.ciphertext, _context(header, patch.track_id))
-        tiles = _tiles(plain)
-        return [
-            (tile.frame, Patch(tile.xyxy, decode_still(tile.still)))
-            for tile in tiles
-            if tile.frame < MAX_FRAMES
-        ]
+        length = int.from_bytes(plain[:8], "big")
+        tiles = decode_tiles(plain[8 : 8 + length])
+        return [(frame, patch) for frame, patch in tiles if frame < MAX_FRAMES]
     except InvalidTag:
         raise UnmaskError(
             f"{where} stays masked: the key is not the camera's, or the patch was altered"
         ) from None
-    except (msgspec.DecodeError, CodingError):
+    except CodingError:
         raise UnmaskError(f"{where} stays masked: its patch is not of this version") from None
 
 

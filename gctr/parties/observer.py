@@ -14,7 +14,7 @@ still while a plate is registered are masked in it, for good.
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ from gctr.vision.running import CELL, RunningBackground
 from gctr.vision.tracks import Track, Tracker, fill_gaps
 
 Image = NDArray[np.uint8]
+Exact = Literal["all", "faces", "none"]
+EXACT: tuple[Exact, ...] = get_args(Exact)
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class CameraSettings:
     `face_margin` widens a face's box by this share on each side; `policy` says what of a person is masked; the
     detector is asked every `face_every` frames; `mask` is the kind of mask, `mask_shape` its
     outline: box or ellipse; `seal` says whether all masked pixels travel sealed, or faces alone, so that heads and
-    bodies masked for want of a face are gone for good, at a fraction of the bytes; a new background is registered when
-    the present one has not explained the picture for `renew_after` frames, 0 for never.
+    bodies masked for want of a face are gone for good; `exact` says which of it comes back byte for byte (all, faces,
+    none) at eleven bits a pixel and more, and which as video, like all that is not masked; a new background is
+    registered when the present one has not explained the picture for `renew_after` frames, 0 for never.
     """
 
     camera: str = "cam-1"
@@ -60,6 +63,7 @@ class CameraSettings:
     mask: MaskKind = "solid"
     mask_shape: Literal["box", "ellipse"] = "box"
     seal: Literal["all", "faces"] = "all"
+    exact: Exact = "faces"
     renew_after: int = 250
 
 
@@ -186,8 +190,10 @@ class Observer:
         boxes = np.array([cover.xyxy for cover in sent], np.int32).reshape(-1, 4)
         patches: dict[int, list[Patch]] = {}
         for cover, parts in zip(sent, split_boxes(boxes), strict=True):
-            if parts and (self.settings.seal == "all" or cover.reason in ("found", "between", "held")):
-                patches.setdefault(cover.track_id, []).extend(cut(image, parts))
+            face = cover.reason in ("found", "between", "held")
+            if parts and (self.settings.seal == "all" or face):
+                exact = {"all": True, "faces": face, "none": False}[self.settings.exact]
+                patches.setdefault(cover.track_id, []).extend(cut(image, parts, exact=exact))
         size = image.shape[:2]
         region = cells_to_mask(cells, CELL, size) & boxes_to_mask(_boxes(followed.tracks), size)
         objects = np.where(region[..., None], masked, self.plate)

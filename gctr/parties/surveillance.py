@@ -1,7 +1,7 @@
 """The surveillance system: asks the cloud, shows what it composes, unmasks with its key.
 
 It alone (beside the camera) holds the unmask key. Unmasked faces equal the camera's pixels byte for byte; what
-surrounds them has gone through lossy video. Paper: section 3 d) and figure 2.
+surrounds them, fail-safe masks by default among it, has gone through lossy video. Paper: section 3 d) and figure 2.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,8 @@ class Shown(NamedTuple):
     """One delivered frame.
 
     `number` counts frames and `time` seconds since the camera's start; `image` is (H, W, 3) uint8 BGR; `objects` maps
-    track ids to boxes (xyxy); `revealed` are the boxes whose original pixels are in `image`.
+    track ids to boxes (xyxy); `revealed` are the boxes whose original pixels are in `image`. What was masked for want
+    of a face comes back too, as the camera's video has it (`CameraSettings.exact`), and is not among them.
     """
 
     number: int
@@ -153,7 +154,7 @@ class Surveillance:
         header, composition = self._composed(camera, sequence)
         patches = self._unmask(header, composition, track_id) if unmask else {}
         for k, image in enumerate(_pictures(header, composition)):
-            shown = [patch.xyxy for patch in patches.get(k, [])]
+            shown = [patch.xyxy for patch in patches.get(k, []) if patch.exact]
             image = reveal_faces(image, patches.get(k, []))
             boxes = {s.track_id: s.xyxy for s in composition.objects.sightings if s.frame == k}
             yield Shown(header.first_frame + k, composition.objects.times[k], image, boxes, shown)

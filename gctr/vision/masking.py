@@ -35,10 +35,14 @@ Box = tuple[int, int, int, int]
 
 
 class Patch(NamedTuple):
-    """The original pixels of one masked box: `xyxy` in pixels, `pixels` (h, w, 3) uint8 BGR."""
+    """The original pixels of one masked box: `xyxy` in pixels, `pixels` (h, w, 3) uint8 BGR.
+
+    `exact` patches travel without loss; the others as video, and come back as it has them (`gctr.vision.tiles`).
+    """
 
     xyxy: Box
     pixels: NDArray[np.uint8]
+    exact: bool = True
 
 
 def grow_boxes(boxes: ArrayLike, margin: float, resolution_wh: tuple[int, int]) -> NDArray[np.int32]:
@@ -131,10 +135,10 @@ def paint(
     return masked
 
 
-def cut(image: NDArray[np.uint8], boxes: ArrayLike) -> list[Patch]:
+def cut(image: NDArray[np.uint8], boxes: ArrayLike, *, exact: bool = True) -> list[Patch]:
     """Return copies of the pixels of boxes; parameters and errors as of `hide_faces`."""
     checked = [_checked(box, image.shape) for box in np.asarray(boxes, dtype=int).reshape(-1, 4).tolist()]
-    return [Patch((x0, y0, x1, y1), image[y0:y1, x0:x1].copy()) for x0, y0, x1, y1 in checked]
+    return [Patch((x0, y0, x1, y1), image[y0:y1, x0:x1].copy(), exact) for x0, y0, x1, y1 in checked]
 
 
 def reveal_faces(masked: NDArray[np.uint8], patches: list[Patch]) -> NDArray[np.uint8]:
@@ -158,7 +162,7 @@ def reveal_faces(masked: NDArray[np.uint8], patches: list[Patch]) -> NDArray[np.
         If a patch leaves the image or its pixels do not fit its box.
     """
     image = masked.copy()
-    for box, pixels in patches:
+    for box, pixels, _ in patches:
         x0, y0, x1, y1 = _checked(box, image.shape)
         if pixels.shape != (y1 - y0, x1 - x0, 3):
             raise ValueError(f"patch of {pixels.shape} pixels does not fit its box {(x0, y0, x1, y1)}")
