@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from gctr.cli import camera, cloud, datasets, masks, notebooks, pipeline, results, surveillance, sweep
+from gctr.cli import (
+    camera,
+    cloud,
+    datasets,
+    lifting,
+    masks,
+    notebooks,
+    pipeline,
+    results,
+    surveillance,
+    sweep,
+)
 from gctr.cli._console import OneSentence, console
 
 _HELP = """
@@ -73,13 +84,13 @@ def _main(
 
 
 COMMANDS: list[Callable[..., None]] = [pipeline.protect, pipeline.compose, pipeline.unmask, pipeline.info]
-COMMANDS += [masks.mask, masks.grant]
+COMMANDS += [masks.mask, lifting.grant]
 for command in COMMANDS:
     app.command()(command)
 app.command(cls=notebooks.PairsOfWords)(notebooks.run)
 app.command(cls=notebooks.PairsOfWords)(sweep.sweep)
-app.add_typer(masks.audit, name="audit")
-app.add_typer(masks.keys, name="keys")
+app.add_typer(lifting.audit, name="audit")
+app.add_typer(lifting.keys, name="keys")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(results.app, name="results")
 for name, party in (("cloud", cloud), ("camera", camera), ("surveillance", surveillance)):

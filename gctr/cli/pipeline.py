@@ -114,7 +114,7 @@ def unmask(
     Every unmask goes into the audit log with its reason.
     """
     if folder.is_file():
-        from gctr.cli.masks import unmask_video
+        from gctr.cli.lifting import unmask_video
 
         unmask_video(folder, out, key, grant, track, reason)
         return
@@ -177,7 +177,7 @@ def _write_video(
     track: int | None = None,
     reason: str = "",
 ) -> None:
-    from gctr.cli.masks import user
+    from gctr.cli.lifting import user
     from gctr.parties.local import open_folder
     from gctr.vision.video import write_timed_video
 

@@ -121,7 +121,7 @@ def _write(
     track_id: int | None = None,
     reason: str = "",
 ) -> None:
-    from gctr.cli.masks import user
+    from gctr.cli.lifting import user
     from gctr.vision.video import write_timed_video
 
     first, last = span
