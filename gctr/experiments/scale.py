@@ -9,14 +9,20 @@ and memory of a row are then of a worker that did other things too, if its worke
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from distributed import Client, Future, as_completed, get_worker
+from distributed import Client, Future, get_worker, wait
 
+from gctr.experiments.scale_cluster import ClusterError
 from gctr.experiments.scale_point import COUNTS, MEASURED, TIMING, Job, protect_point, settings_of
+
+PATIENCE = 60.0
+"""Seconds that a sweep waits for a cluster without a single worker."""
+_AGAIN = "run the same again, which keeps the rows that are there"
 
 
 class Step(NamedTuple):
@@ -72,16 +78,21 @@ def sweep(
     DataFrame
         `clip`, the parameters, `MEASURED`, `TIMING`, `note` and `error`; what a job that failed did not measure is
         missing.
+
+    Raises
+    ------
+    ClusterError
+        If the cluster is lost, or has had no worker for `PATIENCE`; `on_row` was told of every row until then.
     """
     topic = f"gctr-sweep-{id(jobs)}"
     client.subscribe_topic(topic, lambda event: on_step(Step(*event[1])))
     rows: dict[int, Mapping[str, Any]] = dict(done or {})
     try:
         waiting = [k for k in range(len(jobs)) if k not in rows]
-        futures = {client.submit(_work, k, jobs[k], topic, pure=False): k for k in waiting}
-        for future in as_completed(futures):
-            rows[futures[future]] = row = _row(jobs[futures[future]], future)
-            on_row(futures[future], row)
+        futures = {k: client.submit(_work, k, jobs[k], topic, pure=False) for k in waiting}
+        for number in _as_they_end(client, futures):
+            rows[number] = row = _row(jobs[number], futures.pop(number))
+            on_row(number, row)
     finally:
         client.unsubscribe_topic(topic)
     return as_table(jobs, rows)
@@ -134,6 +145,23 @@ def _work(number: int, job: Job, topic: str) -> dict[str, Any]:
         return protect_point(job, lambda sent: worker.log_event(topic, (number, sent.n_frames)))
     except Exception as error:  # whatever a clip does, the others go on
         return {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+
+
+def _as_they_end(client: Client, futures: Mapping[int, Future]) -> Iterator[int]:
+    """Yield the numbers of futures as they end, however they do, until the caller has taken them all.
+
+    A future that is taken is forgotten by the cluster: else a worker that dies later would have its rows made again.
+    """
+    while futures:
+        with suppress(TimeoutError):
+            wait(list(futures.values()), timeout=PATIENCE, return_when="FIRST_COMPLETED")
+        status = {number: future.status for number, future in futures.items()}
+        if "cancelled" in status.values():
+            raise ClusterError(f"the scheduler was lost: start it and its workers, and {_AGAIN}")
+        ended = [number for number, word in status.items() if word in ("finished", "error")]
+        if not ended and not client.scheduler_info(n_workers=-1)["workers"]:
+            raise ClusterError(f"no worker for {PATIENCE:g} s: start some and {_AGAIN}")
+        yield from ended
 
 
 def _row(job: Job, future: Future) -> dict[str, Any]:

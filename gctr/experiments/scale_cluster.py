@@ -54,7 +54,7 @@ def connect(scheduler: str | None = None, *, workers: int | None = None) -> Iter
     Raises
     ------
     ClusterError
-        If the scheduler is not reached within ten seconds.
+        If the scheduler is not reached within five seconds.
     """
     with ExitStack() as stack:
         # A result that died with its worker is made again: that is what a cluster is for, and no warning's matter.
@@ -64,7 +64,7 @@ def connect(scheduler: str | None = None, *, workers: int | None = None) -> Iter
             yield stack.enter_context(Client(stack.enter_context(_local(count))))
             return
         try:
-            client = stack.enter_context(Client(scheduler, timeout=10))
+            client = stack.enter_context(Client(scheduler, timeout=5))
             client.wait_for_workers(workers or 1, timeout=30)
         except (OSError, TimeoutError, ValueError) as error:
             reason = f"no Dask cluster with workers at {scheduler} ({error})"

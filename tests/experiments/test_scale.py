@@ -1,5 +1,6 @@
 """A sweep: rows that can be trusted, whatever machine they came from and whoever died on the way."""
 
+import os
 from io import StringIO
 
 import numpy as np
@@ -197,6 +198,32 @@ def test_a_sweep_survives_its_workers_and_its_clips(jobs, video, cluster):
     assert table.loc[4:, list(COUNTS)].isna().all(axis=None)
     told = pd.DataFrame(steps).groupby("job")["frames"].sum()
     assert (told[[0, 1, 2, 3]] >= FRAMES).all(), "progress was told; what a dead worker did is told twice"
+
+
+def deadly(number, job, topic):
+    """Kill the worker that touches the second clip."""
+    if job.clip == "deadly":
+        os._exit(1)
+    return {"bytes": 7}
+
+
+def test_a_clip_that_kills_every_worker_it_meets_is_a_row(monkeypatch):
+    monkeypatch.setattr(scale, "_work", deadly)
+    with scale_cluster.connect(workers=2) as client:
+        table = scale.sweep(client, scale.plan(["tame", "deadly", "mild"], {}))
+    assert list(table["bytes"][[0, 2]]) == [7, 7]
+    assert "KilledWorker" in table["error"][1]
+
+
+def test_a_cluster_that_dies_ends_the_sweep_with_a_word(monkeypatch):
+    monkeypatch.setattr(scale, "_work", deadly)
+    monkeypatch.setattr(scale, "PATIENCE", 1.0)
+    with (
+        scale_cluster.cluster_processes(1) as dying,
+        scale_cluster.connect(dying.address, workers=1) as client,
+        pytest.raises(scale_cluster.ClusterError, match=r"no worker for 1 s: .* run the same again"),
+    ):
+        scale.sweep(client, scale.plan(["deadly"], {}))
 
 
 def test_a_table_that_was_cut_short_is_taken_up(jobs):
