@@ -4,7 +4,14 @@ A notebook says ``run = start("02_roi", globals(), clip)`` and then ``run.save_t
 ``run.save_verdict``; the files are the same in JupyterLab and under `run_notebooks`.
 """
 
-from gctr.experiments.claims import CLAIMS, VERDICTS, claims_table, read_verdicts
+from gctr.experiments.claims import (
+    CLAIMS,
+    VERDICTS,
+    claims_table,
+    measurements,
+    read_verdicts,
+    saved_datasets,
+)
 from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_boxes, show_photo, use_style
 from gctr.experiments.files import build_dir, dataset_label, results_dir
 from gctr.experiments.overview import paper_table, provenance_table, verdict_figure
@@ -27,12 +34,14 @@ __all__ = [
     "dataset_label",
     "declared_parameters",
     "describe_machine",
+    "measurements",
     "notebooks_dir",
     "paper_table",
     "provenance_table",
     "read_verdicts",
     "results_dir",
     "run_notebooks",
+    "saved_datasets",
     "show_boxes",
     "show_photo",
     "start",

@@ -5,6 +5,7 @@ environment", Int. J. of Engineering & Technology 7, from p. 151 (journal and pa
 authors Lee and Park are not verified).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,14 @@ def read_verdicts(dataset: str, folder: Path | None = None) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
+def saved_datasets(folder: Path | None = None) -> list[str]:
+    """Return the labels of the footage that `folder` has results on, ``synthetic`` first."""
+    labels = {
+        path.stem.partition(".")[2] for path in ((folder or results_dir()) / "provenance").glob("[0-9]*.json")
+    }
+    return sorted(labels, key=lambda label: (label != "synthetic", label))
+
+
 def combined(verdicts: list[str]) -> str:
     """Return the verdict on a claim that several measurements decide.
 
@@ -112,6 +121,48 @@ def combined(verdicts: list[str]) -> str:
     if not measured:
         return NOT_MEASURED
     return measured.pop() if len(measured) == 1 else CONDITIONAL
+
+
+def measurements(datasets: Sequence[str], folder: Path | None = None) -> pd.DataFrame:
+    """Return every measurement behind the claims H1-H10, on several data sets, in the order of the claims.
+
+    Parameters
+    ----------
+    datasets : sequence of str
+        Labels, as `saved_datasets` gives them.
+    folder : Path, optional
+        As in `read_verdicts`.
+
+    Returns
+    -------
+    DataFrame
+        Columns claim, condition, dataset, verdict, value, low, high (confidence interval), unit, n (independent
+        observations), measured, notebook. An interval that was not measured is empty.
+    """
+    frames = [read_verdicts(label, folder).assign(dataset=label) for label in datasets]
+    columns = [
+        "claim",
+        "condition",
+        "dataset",
+        "verdict",
+        "value",
+        "low",
+        "high",
+        "unit",
+        "n",
+        "measured",
+        "notebook",
+    ]
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(frames, ignore_index=True)[columns]
+    order = pd.DataFrame({"claim": table["claim"].map(list(CLAIMS).index), "condition": table["condition"]})
+    firsts = (
+        table.drop_duplicates(["claim", "condition"]).reset_index().set_index(["claim", "condition"])["index"]
+    )
+    order["first"] = [firsts[key] for key in zip(table["claim"], table["condition"], strict=True)]
+    return table.loc[order.sort_values(["claim", "first"], kind="stable").index].reset_index(drop=True)
 
 
 def claims_table(dataset: str, folder: Path | None = None) -> pd.DataFrame:

@@ -50,6 +50,7 @@ class Run:
     _files: dict[str, str] = field(default_factory=dict)
     _timing_columns: dict[str, list[str]] = field(default_factory=dict)
     _timing_claims: set[str] = field(default_factory=set)
+    _varying_figures: set[str] = field(default_factory=set)
 
     def save_table(self, table: pd.DataFrame, name: str, timing: Iterable[str] = ()) -> pd.DataFrame:
         """Save `table` as CSV and return it, so that the notebook shows it.
@@ -71,9 +72,20 @@ class Run:
         self._save_csv(table, name, list(timing))
         return table
 
-    def save_figure(self, figure: Figure, name: str) -> None:
-        """Save `figure` as SVG and PNG; the notebook shows it by itself."""
+    def save_figure(self, figure: Figure, name: str, *, varies: bool = False) -> None:
+        """Save `figure` as SVG and PNG; the notebook shows it by itself.
+
+        Parameters
+        ----------
+        figure : Figure
+        name : str
+            Lower-case letters, digits, ``-`` and ``_``.
+        varies : bool
+            Whether it shows what is new in each run, speed or bytes under fresh keys; otherwise the same inputs
+            give the same bytes.
+        """
         check_name(name, "figure")
+        self._varying_figures |= {f"figures/{self._stem(name)}"} if varies else set()
         self._write(f"figures/{self._stem(name)}.svg", svg_bytes(figure))
         self._write(f"figures/{self._stem(name)}.png", png_bytes(figure))
 
@@ -143,7 +155,11 @@ class Run:
         self._files[relative] = hashlib.sha256(content).hexdigest()
         record = self.record | {
             "run_seconds": round(time.monotonic() - self._began, 1),
-            "timing": {"columns": self._timing_columns, "claims": sorted(self._timing_claims)},
+            "timing": {
+                "columns": self._timing_columns,
+                "claims": sorted(self._timing_claims),
+                "figures": sorted(self._varying_figures),
+            },
             "files": self._files,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"

@@ -144,7 +144,7 @@ def protect_point(job: Job, on_sent: Callable[[Sent], None] = lambda sent: None)
         If the clip or a parameter is not what it should be.
     """
     settings, clip = settings_of(job.parameters), open_clip(job.source, job.parameters)
-    warm_up(clip.resolution_wh)
+    _warm_up(clip.resolution_wh)
     bench = _Bench(clip, new_key("store"), job.judge)
     with _peak_memory() as peak, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -159,7 +159,7 @@ def protect_point(job: Job, on_sent: Callable[[Sent], None] = lambda sent: None)
 
 
 @lru_cache(maxsize=8)
-def warm_up(resolution_wh: tuple[int, int]) -> None:
+def _warm_up(resolution_wh: tuple[int, int]) -> None:
     """Let kernels be loaded or compiled, once, before a job of this process is timed."""
     width, height = resolution_wh
     noise = np.random.default_rng(0).integers(0, 255, (3, height, width, 3), np.uint8)

@@ -10,7 +10,7 @@ from distributed import Client
 
 from gctr.experiments.scale import sweep
 from gctr.experiments.scale_cluster import ClusterError, Processes, cluster_processes, connect
-from gctr.experiments.scale_point import TIMING, Job, footage_of, forget, open_clip, warm_up
+from gctr.experiments.scale_point import TIMING, Job, footage_of, forget, open_clip, protect_point
 
 
 class Trial(NamedTuple):
@@ -22,19 +22,17 @@ class Trial(NamedTuple):
     rows: pd.DataFrame
 
 
-def run_trials(
-    jobs: Sequence[Job], counts: Sequence[int], resolution_wh: tuple[int, int] = (640, 360)
-) -> list[Trial]:
+def run_trials(jobs: Sequence[Job], counts: Sequence[int]) -> list[Trial]:
     """Run the same sweep on so many workers each, and once more killing one when half of the good rows are there.
 
-    Workers are processes on this machine that were warmed up with pictures of `resolution_wh`; footage is read once
-    before, so that no trial pays for a cold disk. The trial with the kill comes second, on the most workers; those
-    with fewer follow on what is left.
+    Workers are processes on this machine. Before the first trial footage is read once and every worker does a short
+    job, so that no trial pays for a cold start. The trial with the kill comes second, on the most workers; those with
+    fewer follow on what is left.
     """
     _read_once(jobs)
     most, fewer = max(counts), sorted(set(counts) - {max(counts)}, reverse=True)
     with cluster_processes(most) as cluster, connect(cluster.address, workers=most) as client:
-        client.run(warm_up, resolution_wh)
+        client.run(_try_shortly, jobs[0])
         trials = [_timed(client, jobs, most)]
         if most > 1:
             good = int((trials[0].rows["error"] == "").sum())
@@ -86,6 +84,11 @@ def _read_once(jobs: Sequence[Job]) -> None:
         with suppress(ValueError, TypeError, OSError):  # a clip that fails is a row's matter
             for _ in open_clip(source, dict(footage)):
                 pass
+
+
+def _try_shortly(job: Job) -> None:
+    with suppress(ValueError, TypeError, OSError):
+        protect_point(job._replace(parameters={**job.parameters, "frames": 10, "loops": 1}))
 
 
 class _Killer:

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gctr import experiments
-from gctr.experiments import compare, provenance
+from gctr.experiments import provenance
 from gctr.experiments.claims import combined
 from gctr.experiments.figures import svg_bytes
 from gctr.experiments.parameters import assign_parameters
@@ -344,78 +344,3 @@ def test_a_claim_of_the_paper_holds_only_if_every_part_was_measured_and_holds(ru
     run.save_verdict("H6", "fails", "x")
     table = experiments.paper_table(experiments.claims_table("synthetic", run.folder)).set_index("paper")
     assert table.loc["2", "verdict"] == "fails"
-
-
-# --- comparing -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def pair(run, tmp_path) -> SimpleNamespace:
-    """Two equal sets of results, and how to change a table in the second."""
-    run.save_table(
-        pd.DataFrame({"size": [10, 20], "speed": [1.0, 2.0], "note": ["at 5 dB", ""]}), "t", timing=["speed"]
-    )
-    run.save_figure(plt.figure(), "f")
-    run.save_verdict("H1", "holds", "0.40 of it", value=0.4)
-    run.save_verdict("H4", "fails", "0.8 times", value=0.8, timing=True)
-    shutil.copytree(run.folder, tmp_path / "other")
-
-    def change(name: str, old: str, new: str) -> list[str]:
-        path = tmp_path / "other" / "tables" / f"20_saves.synthetic.{name}.csv"
-        path.write_text(path.read_text().replace(old, new))
-        return compare.compare_results(run.folder, tmp_path / "other", "synthetic")
-
-    return SimpleNamespace(one=run.folder, two=tmp_path / "other", change=change)
-
-
-@pytest.mark.parametrize(
-    ("table", "old", "new"),
-    [
-        ("t", "nothing", "changes"),
-        ("t", "2.0", "250"),
-        ("t", "5 dB", "5.01 dB"),
-        ("claims", "0.4,", "0.401,"),
-        ("claims", "0.8 times,0.8", "0.3 times,0.3"),
-    ],
-)
-def test_results_agree_within_the_tolerance_and_whatever_the_speed(pair, table, old, new):
-    assert pair.change(table, old, new) == []
-
-
-@pytest.mark.parametrize(
-    ("table", "old", "new", "difference"),
-    [
-        ("t", "20", "21", "t.csv: row 2, size: 20 expected, found 21"),
-        ("t", "at 5 dB", "at 5 m", "row 1, note"),
-        ("t", "size", "length", "2 rows of size, speed, note expected, found 2 rows of length"),
-        ("claims", "holds", "fails", "claims.csv: row 1, verdict: holds expected, found fails"),
-        ("claims", "H4,fails", "H4,holds", "row 2, verdict"),
-        ("claims", "0.4,", "0.5,", "row 1, value"),
-        ("claims", "0.4,", ",", "row 1, value"),
-    ],
-)
-def test_a_difference_is_told_by_file_row_and_column(pair, table, old, new, difference):
-    (told,) = pair.change(table, old, new)
-    assert difference in told
-
-
-def test_missing_surplus_and_empty_files_are_told(pair):
-    (pair.two / "tables" / "20_saves.synthetic.t.csv").rename(
-        pair.two / "tables" / "20_saves.synthetic.u.csv"
-    )
-    (pair.two / "figures" / "20_saves.synthetic.f.svg").write_bytes(b"")
-    assert compare.compare_results(pair.one, pair.two, "synthetic") == [
-        "tables/20_saves.synthetic.t.csv: missing",
-        "tables/20_saves.synthetic.u.csv: not expected",
-        "figures/20_saves.synthetic.f.svg: empty",
-    ]
-
-
-def test_a_number_typed_into_a_result_is_found(pair, capsys):
-    assert compare.main(str(pair.one), str(pair.two), "synthetic") == 0
-    pair.change("claims", "0.4,", "0.3999,")
-    assert compare.check_hashes(pair.two) == [
-        "tables/20_saves.synthetic.claims.csv: not the file that 20_saves.synthetic.json tells of"
-    ]
-    assert compare.main(str(pair.two), str(pair.one), "synthetic") == 1
-    assert "tells of" in capsys.readouterr().err
