@@ -20,6 +20,7 @@ COLUMNS = ("claim", "verdict", "measured", "value", "low", "high", "unit", "n", 
 
 
 _NUMBERS = ("value", "low", "high", "n")
+_TEXTS = {name: str for name in COLUMNS if name not in _NUMBERS}
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ def read_verdicts(dataset: str, folder: Path | None = None) -> pd.DataFrame:
     """
     frames = []
     for path in sorted(((folder or results_dir()) / "tables").glob(f"*.{dataset}.claims.csv")):
-        table = pd.read_csv(path, keep_default_na=False, na_values={name: [""] for name in _NUMBERS})
+        table = pd.read_csv(
+            path, keep_default_na=False, dtype=_TEXTS, na_values={name: [""] for name in _NUMBERS}
+        )
         frames.append(table.assign(notebook=path.name.split(".")[0]))
     columns = ["notebook", *COLUMNS]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
