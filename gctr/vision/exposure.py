@@ -68,6 +68,15 @@ def _fit_kernel(seen, truth, limits):  # pragma: no cover
     return slope, shift
 
 
+@nb.njit(cache=True, nogil=True)
+def light_kernel(luma, gain, offset, lit):  # pragma: no cover
+    """Fill `lit` with `luma`, both (H, W) uint8, brought into another light by float32 `gain` and `offset`."""
+    for y in range(luma.shape[0]):
+        for x in range(luma.shape[1]):
+            value = np.float32(luma[y, x]) * gain + offset
+            lit[y, x] = np.uint8(np.int32(np.rint(min(max(value, np.float32(0)), np.float32(255)))))
+
+
 def find_shadow(
     frame: NDArray[np.uint8],
     plate: NDArray,

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.vision.background import boxes_to_mask
-from gctr.vision.exposure import Exposure, find_shadow, fit_exposure
+from gctr.vision.exposure import Exposure, find_shadow, fit_exposure, light_kernel
 from gctr.vision.roi import clean_cells
 
 CELL = 8
@@ -156,6 +156,7 @@ class RunningBackground:
         self._deviation = np.full((height, width), 2 * ONE, dtype=np.int16)
         self.cells = np.zeros((-(-height // CELL), -(-width // CELL)), dtype=bool)
         self._counts = np.zeros(self.cells.shape, dtype=np.int32)
+        self._lit = np.empty((height, width), dtype=np.uint8)
 
     def apply(self, frame: NDArray[np.uint8], held: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
         """See `BackgroundModel.apply`. Raises ValueError when the size differs from the plate's."""
@@ -231,8 +232,8 @@ class RunningBackground:
         table = np.rint(IDENTITY * np.float32(gain) + np.float32(offset)).clip(0, 255).astype(np.uint8)
         if cv2.absdiff(table, IDENTITY)[16:240].max() <= 1:  # below what noise does to the fit
             return luma, IDENTITY
-        lit = cv2.addWeighted(luma, gain, luma, 0, offset)
-        return np.asarray(lit, dtype=np.uint8), table
+        light_kernel(luma, np.float32(gain), np.float32(offset), self._lit)
+        return self._lit, table
 
     def _learns(self, held: NDArray[np.int32] | None) -> NDArray[np.bool_]:
         """Cells that learn: not ROI; where tracks are known, ROI that none of them holds learns too, but

@@ -14,7 +14,7 @@ from gctr.vision.background import (
     check_empty,
     register_plate,
 )
-from gctr.vision.exposure import fit_exposure
+from gctr.vision.exposure import fit_exposure, light_kernel
 from gctr.vision.roi import clean_cells
 from gctr.vision.running import RunningBackground
 from tests.vision import reference_background as reference
@@ -219,3 +219,13 @@ def test_the_soft_edge_of_a_shadow_is_shadow_and_a_pattern_in_its_light_is_not(s
     striped = scene.copy()
     striped[20:76, 40:100] = (scene * stripes[:, None]).round()[20:76, 40:100]
     assert background.apply(striped)[24:72, 44:96].mean() > 0.9
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.25, 4), st.floats(-200, 200), st.integers(1, 9), st.integers(1, 70))
+def test_light_is_rounded_to_the_nearest_level(gain, offset, height, width):
+    luma = np.random.default_rng(height * width).integers(0, 256, (height, width), dtype=np.uint8)
+    lit = np.empty_like(luma)
+    light_kernel(luma, np.float32(gain), np.float32(offset), lit)
+    exact = (luma * gain + offset).clip(0, 255)
+    assert np.abs(lit - exact).max() <= 0.5 + 1e-4
