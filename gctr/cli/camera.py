@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gctr.cli._console import console, errors, frames_progress
-from gctr.cli.pipeline import _known_mode
+from gctr.cli.pipeline import _known_exact, _known_mode
 
 if TYPE_CHECKING:
     from gctr.datasets import Clip
@@ -28,6 +28,9 @@ def run(
     mode: Annotated[
         str, typer.Option(help="bucket_gcm, bucket_ctr, ctr, or gctr (insecure).")
     ] = "bucket_gcm",
+    exact: Annotated[
+        str, typer.Option(help="What comes back byte for byte: faces, all that is masked, or none.")
+    ] = "faces",
     segment: Annotated[int, typer.Option(min=1, max=1000, help="Frames in a segment.")] = 50,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
     plate_frames: Annotated[
@@ -49,7 +52,7 @@ def run(
     from gctr.parties.camera import CameraSettings
     from gctr.parties.station import drained, open_station
 
-    settings = CameraSettings(camera, _known_mode(mode), segment)
+    settings = CameraSettings(camera, _known_mode(mode), segment, exact=_known_exact(exact))
     finder = _people_finder() if people else None
     with open_station(home, cloud, settings, max_bytes=spool << 20, find_people=finder) as (station, queue):
         clip = _load(source, frames)
