@@ -149,7 +149,7 @@ def protect_point(job: Job, on_sent: Callable[[Sent], None] = lambda sent: None)
     with _peak_memory() as peak, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         camera = Camera(bench.key, new_key("unmask"), settings)
-        bench.put(camera.register([_plate(job.source, footage_of(job.parameters))]))
+        bench.put(camera.register([_plate(job.source, _played_once(job.parameters))]))
         with bench.clock("all"):
             for sent in camera.run(bench.timed(), bench, inspect=bench.look):
                 bench.segments += 1
@@ -174,7 +174,7 @@ def forget() -> None:
     _plate.cache_clear()
 
 
-@lru_cache(maxsize=4)  # points that differ in the camera's parameters share the clip's plate
+@lru_cache(maxsize=4)  # a clip's points share its plate
 def _plate(source: str, footage: tuple[tuple[str, Any], ...]) -> NDArray[np.uint8]:
     return register_plate(open_clip(source, dict(footage)))
 
@@ -182,6 +182,10 @@ def _plate(source: str, footage: tuple[tuple[str, Any], ...]) -> NDArray[np.uint
 def footage_of(parameters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     """Return the footage's parameters, name and value each."""
     return tuple((name, value) for name, value in parameters.items() if name in FOOTAGE)
+
+
+def _played_once(parameters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(pair for pair in footage_of(parameters) if pair[0] != "loops")
 
 
 class _Clock:
