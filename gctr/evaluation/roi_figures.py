@@ -33,16 +33,14 @@ def draw_shares(shares: pd.DataFrame, marks: Mapping[int, str] | None = None) ->
     figure, ax = plt.subplots()
     for name, style in zip(shares, cycle(STYLES), strict=False):
         ax.plot(shares.index, shares[name] * 100, style, label=name)
-    for k, text in (marks or {}).items():
+    for number, (k, text) in enumerate((marks or {}).items()):
         ax.axvline(k, color="0.6", lw=0.8)
-        ax.annotate(
-            f" {text}",
-            (k, 1),
-            xycoords=("data", "axes fraction"),
-            va="bottom",
-            color="0.35",
-            size=6,
-        )
+        place: dict[str, Any] = {
+            "xycoords": ("data", "axes fraction"),
+            "va": "bottom",
+            "ha": "left" if number else "right",
+        }
+        ax.annotate(f" {text} ", (k, 1), color="0.35", size=6, **place)
     ax.set(xlabel="frame", ylabel="share of the frame sent (%)", ylim=(0, None))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
