@@ -14,7 +14,7 @@ from gctr.experiments.claims import (
 )
 from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_boxes, show_photo, use_style
 from gctr.experiments.files import build_dir, dataset_label, results_dir
-from gctr.experiments.overview import paper_table, provenance_table, verdict_figure
+from gctr.experiments.overview import matrix_figure, paper_table, provenance_table, verdict_figure
 from gctr.experiments.parameters import declared_parameters, notebooks_dir
 from gctr.experiments.provenance import describe_machine
 from gctr.experiments.run import Run, start
@@ -34,6 +34,7 @@ __all__ = [
     "dataset_label",
     "declared_parameters",
     "describe_machine",
+    "matrix_figure",
     "measurements",
     "notebooks_dir",
     "paper_table",

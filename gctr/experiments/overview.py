@@ -2,9 +2,12 @@
 
 import json
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -77,11 +80,10 @@ def verdict_figure(table: pd.DataFrame) -> Figure:
 
 
 def _draw_row(ax: Axes, row: int, claim: dict[str, str]) -> None:
-    marker, colour = _MARKS[claim["verdict"]]
     ax.axhline(row + 0.5, color="#dddddd", linewidth=0.5)
     ax.text(0, row, claim["claim"], va="center", weight="bold")
     ax.text(0.05, row, claim["text"], va="center")
-    ax.plot(0.38, row, marker, color=colour, markersize=6, markeredgewidth=1 if marker == "_" else 0)
+    _draw_mark(ax, 0.38, row, claim["verdict"], 6)
     ax.text(0.4, row, claim["verdict"], va="center")
     lines = textwrap.wrap(claim["measured"], 58, max_lines=2, placeholder=" …")
     ax.text(0.59, row, "\n".join(lines), va="center", fontsize=6.5)
@@ -121,3 +123,83 @@ def _provenance_row(record: dict, verdicts: pd.DataFrame) -> dict[str, object]:
         "cpu": record["machine"]["cpu"],
         "seconds": record["run_seconds"],
     }
+
+
+# --- on all footage --------------------------------------------------------------------------------------------
+
+
+def matrix_figure(table: pd.DataFrame) -> Figure:
+    """Draw every measurement of every claim on every footage: verdict, number, confidence interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `gctr.experiments.measurements` returns it: a line of the figure for each claim and condition, a column for
+        each data set. Limit: readable up to six data sets.
+    """
+    labels = list(dict.fromkeys(table["dataset"]))
+    lines = list(dict.fromkeys(zip(table["claim"], table["condition"], strict=True)))
+    figure, ax = plt.subplots(figsize=(PAGE, 0.24 * len(lines) + 0.55))
+    edges = np.linspace(_LEFT, 1, len(labels) + 1)
+    for label, x in zip(labels, edges, strict=False):
+        ax.text(x, -0.75, label, va="center", fontsize=6.5, color="#444444")
+    for row, (claim, condition) in enumerate(lines):
+        _draw_line(ax, row, claim, condition, first=row == 0 or lines[row - 1][0] != claim)
+    for found in table.to_dict("records"):
+        _draw_measurement(
+            ax,
+            edges[labels.index(found["dataset"])],
+            lines.index((found["claim"], found["condition"])),
+            found,
+        )
+    _draw_key(ax, len(lines) + 0.25)
+    ax.set(xlim=(0, 1), ylim=(len(lines) + 0.7, -1.2))
+    ax.axis("off")
+    return figure
+
+
+_LEFT = 0.44
+
+
+def _draw_line(ax: Axes, row: int, claim: str, condition: str, first: bool) -> None:
+    if first:
+        ax.axhline(row - 0.5, color="#bbbbbb", linewidth=0.5)
+        ax.text(0, row, claim, va="center", weight="bold", fontsize=7)
+    text = CLAIMS[claim].text if first else ""
+    ax.text(0.045, row, text, va="center", fontsize=6.5)
+    ax.text(
+        _LEFT - 0.012,
+        row,
+        textwrap.shorten(condition, 34, placeholder=" …"),
+        va="center",
+        ha="right",
+        fontsize=5.5,
+        color="#666666",
+    )
+
+
+def _draw_measurement(ax: Axes, x: float, row: int, found: dict) -> None:
+    _draw_mark(ax, x + 0.008, row, found["verdict"], 4.5)
+    ax.text(x + 0.022, row, number_text(found), va="center", fontsize=5.8)
+
+
+def _draw_mark(ax: Axes, x: float, y: float, verdict: str, size: float) -> None:
+    marker, colour = _MARKS[verdict]
+    ax.plot(x, y, marker, color=colour, markersize=size, markeredgewidth=1 if marker == "_" else 0)
+
+
+def _draw_key(ax: Axes, row: float) -> None:
+    for x, verdict in zip((0.0, 0.1, 0.32, 0.42), _MARKS, strict=True):
+        _draw_mark(ax, x + 0.008, row, verdict, 4.5)
+        ax.text(x + 0.022, row, verdict, va="center", fontsize=6)
+    ax.text(0.6, row, "number [95 % interval]; ratios have no unit", va="center", fontsize=6, color="#666666")
+
+
+def number_text(found: Mapping[str, Any]) -> str:
+    """Return a measurement's number and interval, such as "0.897 [0.863, 0.933]"; "" if it has none."""
+    value, low, high = (found[name] for name in ("value", "low", "high"))
+    if pd.isna(value):
+        return ""
+    unit = "" if found["unit"] in ("1", "") else f" {found['unit']}"
+    interval = "" if pd.isna(low) or pd.isna(high) else f" [{low:.3g}, {high:.3g}]"
+    return f"{value:.3g}{unit}{interval}"

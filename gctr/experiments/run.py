@@ -3,7 +3,7 @@
 Works the same in JupyterLab and under papermill. Files, all written whole or not at all:
 
 - ``tables/{notebook}.{dataset}.{name}.csv``: numbers with six significant digits, rows in the order given;
-- ``figures/{notebook}.{dataset}.{name}.svg`` and ``.png``;
+- ``figures/{notebook}.{dataset}.{name}.svg`` and ``.png``, animated strips as ``.webp``;
 - ``tables/{notebook}.{dataset}.claims.csv``: the verdicts on H1-H10;
 - ``provenance/{notebook}.{dataset}.json``: brought up to date with every file saved.
 
@@ -19,14 +19,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from gctr.experiments import provenance
 from gctr.experiments.claims import CLAIMS, COLUMNS, VERDICTS
 from gctr.experiments.figures import png_bytes, svg_bytes, use_style
 from gctr.experiments.files import check_name, dataset_label, results_dir, without_paths, write_result
 from gctr.experiments.parameters import declared_parameters, notebooks_dir
+from gctr.experiments.strip import strip_bytes
 
 
 class HasChecksum(Protocol):
@@ -89,6 +92,10 @@ class Run:
         self._write(f"figures/{self._stem(name)}.svg", svg_bytes(figure))
         self._write(f"figures/{self._stem(name)}.png", png_bytes(figure))
 
+    def save_strip(self, pictures: Mapping[str, NDArray[np.uint8]], name: str) -> None:
+        """Save pictures, (H, W, 3) uint8 BGR each, as an animated strip (`strip`); keys are their captions."""
+        self._write(f"figures/{self._stem(check_name(name, 'figure'))}.webp", strip_bytes(pictures))
+
     def save_verdict(
         self,
         claim: str,
@@ -142,6 +149,11 @@ class Run:
         return pd.DataFrame(
             {"claim": [claim], "text": CLAIMS[claim].text, "verdict": verdict, "measured": measured}
         )
+
+    def across(self) -> "Run":
+        """Return a run that files what it saves under ``all``, for results on several data sets at once."""
+        record = self.record | {"dataset": {"name": "all", "sha256": None}}
+        return Run(self.notebook, "all", self.folder, record)
 
     def _save_csv(self, table: pd.DataFrame, name: str, timing: list[str]) -> None:
         named = any(level is not None for level in table.index.names)

@@ -11,7 +11,7 @@ from gctr.experiments.headline import BEGIN, END, update_readme
 @pytest.fixture
 def readme(tmp_path: Path) -> Path:
     path = tmp_path / "README.md"
-    path.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n## Below\n")
+    path.write_text(f"# Top\n\n{BEGIN}\nSTALE\n{END}\n\n## Below\n")
     return path
 
 
@@ -22,10 +22,10 @@ def test_the_readme_is_as_the_command_would_write_it():
 def test_only_what_stands_between_the_markers_changes(run, readme):
     run.save_verdict("H1", "holds", "0.4 | of it", condition="clean")
     run.save_verdict("H1", "fails", "1.2")
-    assert update_readme(readme, run.folder, write=False) and "old" in readme.read_text()
+    assert update_readme(readme, run.folder, write=False) and "STALE" in readme.read_text()
     assert update_readme(readme, run.folder)
     text = readme.read_text()
-    assert text.startswith("# Top\n\n") and text.endswith(f"{END}\n\n## Below\n") and "old" not in text
+    assert text.startswith("# Top\n\n") and text.endswith(f"{END}\n\n## Below\n") and "STALE" not in text
     row = "| H1 | ROI-only sending cuts bandwidth | holds under conditions | clean: 0.4 \\| of it<br>1.2 |"
     assert row in text and "| not measured yet | |" not in text.split("| H2 |")[0]
     assert not update_readme(readme, run.folder)
