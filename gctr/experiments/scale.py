@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 from distributed import Client, Future, get_worker, wait
 
+from gctr.experiments.scale_bench import COUNTS, MEASURED, TIMING
 from gctr.experiments.scale_cluster import ClusterError
-from gctr.experiments.scale_point import COUNTS, MEASURED, TIMING, Job, protect_point, settings_of
+from gctr.experiments.scale_point import Job, protect_point, settings_of
 
 PATIENCE = 60.0
 """Seconds that a sweep waits for a cluster without a single worker."""

@@ -9,8 +9,9 @@ import pandas as pd
 from distributed import Client
 
 from gctr.experiments.scale import sweep
+from gctr.experiments.scale_bench import TIMING
 from gctr.experiments.scale_cluster import ClusterError, Processes, cluster_processes, connect
-from gctr.experiments.scale_point import TIMING, Job, footage_of, forget, open_clip, protect_point
+from gctr.experiments.scale_point import Job, footage_of, forget, open_clip, protect_point
 
 
 class Trial(NamedTuple):

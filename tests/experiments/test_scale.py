@@ -12,7 +12,8 @@ from gctr.cli import app
 from gctr.datasets import Clip, Truth, load
 from gctr.evaluation.exposure import EXPOSED, exposure, observe, shown_by_camera, truth_of
 from gctr.experiments import scale, scale_cluster, scale_costs, scale_point, scale_trial
-from gctr.experiments.scale_point import COUNTS, MEASURED, TIMING, Job
+from gctr.experiments.scale_bench import COUNTS, MEASURED, TIMING
+from gctr.experiments.scale_point import Job
 from gctr.parties.camera import Camera, CameraSettings
 from gctr.parties.keyfile import new_key
 from gctr.vision.background import register_plate
