@@ -129,7 +129,13 @@ def _speed(n: int) -> Iterator[Row]:
             relation,
             bound,
         )
-        yield f"live x264 medium, fps, clock: {way}", where, rates["fps"][way], relation, bound
+        clock = f"live x264 medium, fps, clock: {way}", where, float(rates["fps"][way])
+        yield (*clock, "", None) if _busy() else (*clock, relation, bound)
+
+
+def _busy() -> bool:
+    """Whether other programs want the cores that are timed: the clock then tells nothing and is not judged."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 def _calls(plate: Image, frames: list[Image]) -> dict[str, Callable[[Image], object]]:

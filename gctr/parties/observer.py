@@ -8,8 +8,8 @@ no longer explains the picture, because light or view changed for good, a new on
 Paper: section 3 a) to d).
 
 Limits: those of `gctr.vision.covers`; one fixed view at a time; faces and, with a finder of people, people who stand
-still while a plate is registered are masked in it, for good; between a change of light and the new plate, objects stand in
-the new light on a plate in the old.
+still while a plate is registered are masked in it, for good; between a change of light and the new plate, objects stand
+in the new light on a plate in the old.
 """
 
 import os
