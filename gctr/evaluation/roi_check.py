@@ -154,7 +154,7 @@ def main() -> None:
     table = pd.DataFrame([judged(row) for row in check(options.frames)], columns=COLUMNS)
     print(table.to_string(index=False, float_format="{:.4g}".format, na_rep=""))
     print(
-        f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: above its cores' number the clock is not judged"
+        f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: with more than cores the clock is not judged"
     )
     if (table["verdict"] == "fails").any():
         sys.exit(1)
