@@ -93,7 +93,7 @@ def _fill(cloud: Cloud, key: Key, size: int, *, real: int) -> list[int]:
     """Store a background and `size` segments, of which `real` are whole; return the numbers of those."""
     plate = np.full((48, 64, 3), 90, np.uint8)
     patch = SealedPatch(1, bytes(12), bytes(8000))
-    footage = Footage((64, 48), 50, encode_plate(plate), [ObjectVideo([], [0.0] * 50, [], [patch])])
+    footage = Footage((64, 48), 50, encode_plate(plate), [ObjectVideo([], [0.0] * 50, b"", [patch])])
     cloud.put(background_message(key, footage, "cam-0"))
     whole = sorted({int(k) for k in np.linspace(0, max(0, size - 1), real)})
     for sequence in whole:

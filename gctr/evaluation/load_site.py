@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gctr.parties.envelope import seal
 from gctr.parties.home import init, read_token
 from gctr.parties.keyfile import Key, read_key
-from gctr.parties.messages import Header, ObjectVideo, SealedPatch, Sighting, encode
+from gctr.parties.messages import Header, ObjectVideo, SealedPatch, Sighting, encode, pack_sightings
 from gctr.parties.processes import ServedCloud, cloud_process
 from gctr.parties.remote import RemoteCloud
 from gctr.parties.tokens import Parties
@@ -124,4 +124,4 @@ def _walk(
 
     packets = encode_segment(plate, frames(), key_packet=key_packet).packets
     faces = [SealedPatch(k, bytes(12), rng.bytes(180 * n_frames)) for k in range(walkers)]
-    return ObjectVideo(packets, [t / FPS for t in range(n_frames)], sightings, faces)
+    return ObjectVideo(packets, [t / FPS for t in range(n_frames)], pack_sightings(sightings), faces)

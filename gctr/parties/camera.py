@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from gctr.parties.envelope import open_message, seal
 from gctr.parties.keyfile import Key
 from gctr.parties.keys import PatchSealer
-from gctr.parties.messages import Header, Kind, ObjectVideo, Sighting, encode
+from gctr.parties.messages import Header, Kind, ObjectVideo, Sighting, encode, pack_sightings
 from gctr.parties.observer import CameraSettings, Followed, Observation, Observer
 from gctr.parties.plates import PlateBook, PlateError, Registered
 from gctr.vision.coding import encode_plate, encode_segment
@@ -196,7 +196,9 @@ class Camera:
             ).packets
         sealed = self._sealer.seal(header, _by_track(observations), qp=self.settings.qp)
         wrapped = self._sealer.wrapped(self.settings.camera) if sealed else b""
-        body = ObjectVideo(packets, [o.time for o in observations], sightings, sealed, wrapped)
+        body = ObjectVideo(
+            packets, [o.time for o in observations], pack_sightings(sightings), sealed, wrapped
+        )
         return seal(self.store_key, header, encode(body))
 
     def _header(self, kind: Kind, n_frames: int) -> Header:

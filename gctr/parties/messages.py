@@ -7,10 +7,13 @@ are MessagePack; lengths are checked before anything is allocated for them, and 
 Paper: figures 1 and 2; section 3.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+
+from gctr.parties.positions import PositionsError, pack_rows, unpack_rows
 
 MAX_MESSAGE = 64 << 20  # bytes; two seconds of crowded 8K objects stay far below
 MAX_FRAMES = 10_000  # frames a segment
@@ -82,14 +85,24 @@ class ObjectVideo(Struct, frozen=True, forbid_unknown_fields=True, array_like=Tr
     """The masked objects of one segment: what the camera sends and the cloud stores.
 
     `packets` follow the key packet of the background; `times` are seconds since the camera's start, one a frame;
+    `positions` are the sightings, from `pack_sightings`;
     `wrapped` is the secret of the unmask key's epoch for the surveillance system's public key, empty if it is shared.
     """
 
     packets: Packets
     times: Times
-    sightings: Annotated[list[Sighting], Meta(max_length=200 * MAX_FRAMES)]
+    positions: Annotated[bytes, Meta(max_length=MAX_MESSAGE)]
     patches: Annotated[list[SealedPatch], Meta(max_length=100_000)]
     wrapped: Annotated[bytes, Meta(max_length=4096)] = b""
+
+    @property
+    def sightings(self) -> list[Sighting]:
+        """Which object is where in which frame, unpacked at each call; MessageError if they are damaged."""
+        try:
+            rows = unpack_rows(self.positions).tolist()
+            return msgspec.convert([(k, i, xyxy) for k, i, *xyxy in rows], list[Sighting])
+        except (PositionsError, msgspec.ValidationError) as error:
+            raise MessageError(f"not the positions of objects: {error}") from None
 
 
 class Composition(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -107,6 +120,11 @@ class Patches(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
 
 
 Body = TypeVar("Body", bound=Struct)
+
+
+def pack_sightings(sightings: Sequence[Sighting]) -> bytes:
+    """Return sightings as the `positions` of an `ObjectVideo`."""
+    return pack_rows([(s.frame, s.track_id, *s.xyxy) for s in sightings])
 
 
 def encode(value: Struct) -> bytes:

@@ -49,7 +49,7 @@ class Sidecar(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
         """Yield header and sealed faces of each segment, as grants are issued from them."""
         for segment in self.segments:
             times = [0.0] * segment.header.n_frames
-            yield segment.header, ObjectVideo([], times, [], segment.patches, self.wrapped)
+            yield segment.header, ObjectVideo([], times, b"", segment.patches, self.wrapped)
 
 
 def sidecar_path(video: Path) -> Path:

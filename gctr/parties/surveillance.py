@@ -153,10 +153,11 @@ class Surveillance:
     def _segment(self, camera: str, sequence: int, unmask: bool, track_id: int | None) -> Iterator[Shown]:
         header, composition = self._composed(camera, sequence)
         patches = self._unmask(header, composition, track_id) if unmask else {}
+        sightings = composition.objects.sightings
         for k, image in enumerate(_pictures(header, composition)):
             shown = [patch.xyxy for patch in patches.get(k, []) if patch.exact]
             image = reveal_faces(image, patches.get(k, []))
-            boxes = {s.track_id: s.xyxy for s in composition.objects.sightings if s.frame == k}
+            boxes = {s.track_id: s.xyxy for s in sightings if s.frame == k}
             yield Shown(header.first_frame + k, composition.objects.times[k], image, boxes, shown)
 
     def _composed(self, camera: str, sequence: int) -> tuple[Header, Composition]:

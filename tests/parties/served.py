@@ -30,7 +30,7 @@ def background(key: Key, camera="cam-1", version=1, size=SIZE) -> bytes:
 
 def segment(key: Key, sequence: int, camera="cam-1", *, payload=300, version=1, mode="bucket_gcm") -> bytes:
     patch = SealedPatch(7, bytes(12), os.urandom(payload))
-    body = encode(ObjectVideo([], [0.0, 0.1], [], [patch]))
+    body = encode(ObjectVideo([], [0.0, 0.1], b"", [patch]))
     return seal(key, header("segment", camera, sequence, version=version, mode=mode), body)
 
 

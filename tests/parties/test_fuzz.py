@@ -29,6 +29,7 @@ from gctr.parties.messages import (
     check_objects,
     decode,
     encode,
+    pack_sightings,
     peek_header,
 )
 from gctr.parties.remote import unframe
@@ -41,7 +42,10 @@ from .served import background, header, segment
 EXAMPLES = int(os.environ.get("GCTR_FUZZ", "200"))
 KEY, UNMASK = Key("store", bytes(range(32))), Key("unmask", bytes(range(32)))
 OBJECTS = ObjectVideo(
-    [b"p", b"q"], [0.0, 0.5], [Sighting(1, 7, (0, 0, 16, 16))], [SealedPatch(7, bytes(12), b"c" * 40)]
+    [b"p", b"q"],
+    [0.0, 0.5],
+    pack_sightings([Sighting(1, 7, (0, 0, 16, 16))]),
+    [SealedPatch(7, bytes(12), b"c" * 40)],
 )
 WHOLE = {
     Header: encode(header()),

@@ -17,7 +17,7 @@ from .test_keys import HEADER, KEY, patch
 DAY = 86400.0
 NOW = 1_700_000_000.0
 SEALED = seal_patches(KEY, HEADER, {3: [(0, patch(1))], 4: [(0, patch(2))]})
-OBJECTS = ObjectVideo([], [0.0] * 50, [], SEALED)
+OBJECTS = ObjectVideo([], [0.0] * 50, b"", SEALED)
 
 
 def grant(track_id=3, clock=lambda: NOW) -> Grant:
