@@ -139,7 +139,7 @@ def matrix_figure(table: pd.DataFrame) -> Figure:
     """
     labels = list(dict.fromkeys(table["dataset"]))
     lines = list(dict.fromkeys(zip(table["claim"], table["condition"], strict=True)))
-    figure, ax = plt.subplots(figsize=(PAGE, 0.24 * len(lines) + 0.55))
+    figure, ax = plt.subplots(figsize=(PAGE, 0.25 * len(lines) + 0.55))
     edges = np.linspace(_LEFT, 1, len(labels) + 1)
     for label, x in zip(labels, edges, strict=False):
         ax.text(x, -0.75, label, va="center", fontsize=6.5, color="#444444")
@@ -158,29 +158,23 @@ def matrix_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-_LEFT = 0.44
+_LEFT = 0.36
+_CONDITION = {"va": "center", "fontsize": 5.5, "color": "#666666"}
 
 
 def _draw_line(ax: Axes, row: int, claim: str, condition: str, first: bool) -> None:
     if first:
         ax.axhline(row - 0.5, color="#bbbbbb", linewidth=0.5)
         ax.text(0, row, claim, va="center", weight="bold", fontsize=7)
-    text = CLAIMS[claim].text if first else ""
-    ax.text(0.045, row, text, va="center", fontsize=6.5)
-    ax.text(
-        _LEFT - 0.012,
-        row,
-        textwrap.shorten(condition, 34, placeholder=" …"),
-        va="center",
-        ha="right",
-        fontsize=5.5,
-        color="#666666",
-    )
+        ax.text(0.055, row - 0.2 * bool(condition), CLAIMS[claim].text, va="center", fontsize=6.5)
+    ax.text(0.055, row + 0.22 * first, textwrap.shorten(condition, 48, placeholder=" …"), _CONDITION)
 
 
 def _draw_measurement(ax: Axes, x: float, row: int, found: dict) -> None:
+    number, _, interval = number_text(found).partition(" [")
     _draw_mark(ax, x + 0.008, row, found["verdict"], 4.5)
-    ax.text(x + 0.022, row, number_text(found), va="center", fontsize=5.8)
+    ax.text(x + 0.022, row - 0.2 * bool(interval), number, va="center", fontsize=6)
+    ax.text(x + 0.022, row + 0.22, interval.rstrip("]").replace(", ", " to "), _CONDITION)
 
 
 def _draw_mark(ax: Axes, x: float, y: float, verdict: str, size: float) -> None:
@@ -192,7 +186,7 @@ def _draw_key(ax: Axes, row: float) -> None:
     for x, verdict in zip((0.0, 0.1, 0.32, 0.42), _MARKS, strict=True):
         _draw_mark(ax, x + 0.008, row, verdict, 4.5)
         ax.text(x + 0.022, row, verdict, va="center", fontsize=6)
-    ax.text(0.6, row, "number [95 % interval]; ratios have no unit", va="center", fontsize=6, color="#666666")
+    ax.text(0.6, row, "number, below it its interval; a ratio has no unit", _CONDITION)
 
 
 def number_text(found: Mapping[str, Any]) -> str:
