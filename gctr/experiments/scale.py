@@ -9,6 +9,7 @@ and memory of a row are then of a worker that did other things too, if its worke
 """
 
 import itertools
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -85,7 +86,7 @@ def sweep(
     ClusterError
         If the cluster is lost, or has had no worker for `PATIENCE`; `on_row` was told of every row until then.
     """
-    topic = f"gctr-sweep-{id(jobs)}"
+    topic = f"gctr-sweep-{uuid.uuid4()}"
     client.subscribe_topic(topic, lambda event: on_step(Step(*event[1])))
     rows: dict[int, Mapping[str, Any]] = dict(done or {})
     try:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import psutil
 from numpy.typing import NDArray
 
@@ -83,15 +84,14 @@ class Bench:
             self._roi += sum(float(seen.region.mean()) for seen in segment)
             self._masked += sum(len(seen.faces) for seen in segment)
             if self._faces is not None:
-                here = self._faces[
-                    self._faces["frame"].between(self._frames, self._frames + len(segment) - 1)
-                ]
-                shares = exposure(here.assign(frame=here["frame"] - self._frames), shown_by_camera(segment))
-                self._judged, self._exposed = (
-                    self._judged + len(here),
-                    self._exposed + int((shares > EXPOSED).sum()),
-                )
+                self._judge(segment, self._faces)
             self._frames += len(segment)
+
+    def _judge(self, segment: Sequence[Observation], faces: pd.DataFrame) -> None:
+        here = faces[faces["frame"].between(self._frames, self._frames + len(segment) - 1)]
+        shares = exposure(here.assign(frame=here["frame"] - self._frames), shown_by_camera(segment))
+        self._judged += len(here)
+        self._exposed += int((shares > EXPOSED).sum())
 
     def row(self) -> dict[str, Any]:
         """Return what was counted and clocked, memory aside."""
