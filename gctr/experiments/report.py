@@ -114,7 +114,7 @@ def _everywhere(datasets: Sequence[str]) -> str:
         ]
         for claim in CLAIMS
     ]
-    return f"<section><h2>Verdicts</h2>{_table(['', 'claim', *map(_text, datasets)], rows)}</section>"
+    return f"<section class='verdicts'><h2>Verdicts</h2>{_table(['', 'claim', *map(_text, datasets)], rows)}</section>"
 
 
 def _section(label: str, executed: Sequence[Path]) -> str:

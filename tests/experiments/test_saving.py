@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gctr import experiments
-from gctr.experiments import provenance
+from gctr.experiments import provenance, report
 from gctr.experiments.claims import combined
 from gctr.experiments.figures import svg_bytes
 from gctr.experiments.parameters import assign_parameters
@@ -77,11 +77,27 @@ def test_the_kernel_is_this_interpreter_whatever_is_installed(ran):
 
 def test_the_report_links_every_page_and_shows_the_verdict(ran, workshop):
     index = ran.summary.report.read_text()
-    pages = re.findall(r"href='([^']+)'", index)
+    pages = re.findall(r"href='([^'#]+)'", index)
     assert pages == [f"{name}.synthetic.html" for name in ("20_saves", "21_fails", "22_goes_on")]
     assert all((ran.summary.report.parent / page).stat().st_size for page in pages)
-    assert "slope 7 (here)" in index and "It is &lt;so&gt;." in index and index.count(">failed<") == 1
-    assert re.search(r"<img src='figures/20_saves\.synthetic\.line\.png'", index)
+    assert "slope 7" in index and "It is &lt;so&gt;." in index and index.count(">failed<") == 1
+    assert re.search(r"<td>H1</td>.*?<span class='badge holds'>holds</span>", index)
+
+
+def test_the_report_can_be_sent_alone(run, tmp_path):
+    run.save_figure(plt.figure(), "f")
+    (run.folder / "figures" / "20_saves.synthetic.f.png").rename(
+        run.folder / "figures" / "05_bandwidth.synthetic.rates.png"
+    )
+    run.save_verdict("H1", "fails", "1.4 <times>", value=1.4, low=1.2, high=1.6, unit="1", n=7)
+    other = experiments.start("20_saves", {"dataset": "gate.mp4", "slope": 1, "sigmas": [], "fast": True})
+    other.save_verdict("H1", "holds", "0.4")
+    page = report.write_index(tmp_path / "build").read_text()
+    assert not re.search(r"(?:src|href)=['\"](?!#|data:)", page)
+    assert page.count("src='data:image/png;base64,") == 1
+    assert "1.4 &lt;times&gt;" in page and "<b>1.4 [1.2, 1.6]</b>" in page
+    assert "Measured on synthetic" in page and "Measured on gate" in page
+    assert report.write_index(tmp_path / "build").read_text() == page
 
 
 def test_what_a_finished_run_no_longer_saves_is_removed(ran):
