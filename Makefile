@@ -1,7 +1,7 @@
 # The README's two commands are `make results` and `make test`. Each does its own set-up: it makes .venv and installs
 # into it, or installs into the environment that is active.
 #
-#   make results [DATASET=pets2009-s2l1]   run every notebook; results/ and build/report/index.html
+#   make results [DATASET=pets2009-s2l1]   run what is not up to date; results/, build/report/index.html
 #   make test                              run the tests
 #   make lint                              style, types, notebooks without outputs
 #   make api                               the reference of gctr's modules, build/api/index.html
