@@ -15,6 +15,7 @@ sealing, the full-frame forms travel without any.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -22,12 +23,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from gctr.datasets import Clip
 from gctr.evaluation.bdrate import bd_rate, rate_at
-from gctr.evaluation.material import Material
+from gctr.evaluation.material import Material, prepare
 from gctr.evaluation.quality import frame_quality
 from gctr.parties.envelope import seal
 from gctr.parties.keyfile import new_key
-from gctr.parties.messages import Header, ObjectVideo, Sighting
+from gctr.parties.messages import Header, ObjectVideo, Sighting, pack_sightings
 from gctr.parties.messages import encode as encode_message
 from gctr.vision.encoders import FULL, I420, ROI, decode, encode, to_bgr, to_i420
 from gctr.vision.roi import find_boxes
@@ -47,13 +49,13 @@ def measure_full(material: Material, form: str, quality: int) -> dict[str, objec
     if form == "MJPEG":
         packets = [_still(to_bgr(picture), "JPEG", quality) for picture in material.source]
         shown = [to_i420(_open_still(data)) for data in packets]
-        wire = _wire(material, packets, 50)
-        return _row(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
+        wire = wire_bytes(material, packets, 50)
+        return point(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
     preset = FULL[form]
     packets = encode(material.source, preset, quality)
     shown = decode(packets, preset.codec)
-    wire = _wire(material, packets, preset.gop)
-    return _row(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
+    wire = wire_bytes(material, packets, preset.gop)
+    return point(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
 
 
 def baseline_of(form: str) -> str:
@@ -78,8 +80,8 @@ def measure_roi(
         for picture, r in zip(shown, material.roi, strict=True)
     ]
     found = [find_boxes(r.mask) for r in material.roi]
-    wire = _wire(material, [packet for part in video.segments for packet in part], length, found)
-    return _row(
+    wire = wire_bytes(material, [packet for part in video.segments for packet in part], length, found)
+    return point(
         material,
         "ROI",
         form,
@@ -103,9 +105,9 @@ def measure_stills(material: Material, form: str, quality: int, *, block: int = 
         kept.append(relight(to_i420(composed), inverse(roi.exposure)))
     packets = [b"".join(stills) for stills in coded]
     background = len(_still(plate, form, max(quality, 75)))
-    wire = _wire(material, packets, 50, found)
+    wire = wire_bytes(material, packets, 50, found)
     size = sum(map(len, packets))
-    return _row(material, "stills", form, quality, size, kept, background=background, **wire)
+    return point(material, "stills", form, quality, size, kept, background=background, **wire)
 
 
 def _still(image: NDArray[np.uint8], form: str, quality: int) -> bytes:
@@ -121,7 +123,7 @@ def _open_still(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
-def _wire(
+def wire_bytes(
     material: Material, packets: Sequence[bytes], segment: int, found: Sequence[NDArray[np.int32]] = ()
 ) -> dict[str, int]:
     """Return the bytes of metadata (times, exposure), index (boxes of objects) and sealing (header, tags).
@@ -137,7 +139,9 @@ def _wire(
             Sighting(k, i, tuple(box.tolist())) for k, row in enumerate(boxes) for i, box in enumerate(row)
         ]
         times = [(start + k) / material.fps for k in range(len(part))]
-        body, bare = (encode_message(ObjectVideo(part, times, listed, [])) for listed in (seen, []))
+        body, bare = (
+            encode_message(ObjectVideo(part, times, listed, [])) for listed in (pack_sightings(seen), b"")
+        )
         size = material.resolution_wh
         header = Header("segment", "cam-1", 0, 0, start, len(part), 1, size, "bucket_gcm", bytes(16), 1)
         metadata += len(bare) - sum(map(len, part))
@@ -147,7 +151,7 @@ def _wire(
     return {"metadata": metadata + 8 * relit, "index": index, "sealing": sealing}
 
 
-def _row(
+def point(
     material: Material,
     kind: str,
     form: str,
@@ -160,6 +164,7 @@ def _row(
     index: int = 0,
     sealing: int = 0,
 ) -> dict[str, object]:
+    """Return one row of the table: bytes by what they are, and the quality of `shown`."""
     n = len(material.source)
     parts = {
         "video": video,
@@ -181,24 +186,34 @@ def _row(
     }
 
 
+def ladders(qualities: Mapping[str, Sequence[int]]) -> dict[tuple[str, str], Sequence[int]]:
+    """Return the plan of a `sweep` over all forms that code video, full and ROI; `qualities` gives those of each
+    encoder, "H.264", "H.265" and "AV1".
+    """
+    forms = [("full", form) for form in FULL] + [("ROI", form) for form in ROI]
+    return {(kind, form): qualities[next(c for c in qualities if c in form)] for kind, form in forms}
+
+
 MEASURES = {"full": measure_full, "ROI": measure_roi, "stills": measure_stills}
 
 
 def sweep(
-    material: Material, plan: Mapping[tuple[str, str], Sequence[int]], *, progress: bool = True
+    material: Material,
+    plan: Mapping[tuple[str, str], Sequence[int]],
+    *,
+    threads: int = 2,
+    progress: bool = True,
 ) -> pd.DataFrame:
-    """Measure every (kind, form) of `plan` at its qualities; one row each.
+    """Measure every (kind, form) of `plan` at its qualities, `threads` at a time; one row each.
 
     Examples
     --------
     ``sweep(material, {("full", "live H.264"): (22, 26, 30), ("ROI", "live H.264"): (22, 26, 30)})``
     """
     jobs = [(kind, form, quality) for (kind, form), qualities in plan.items() for quality in qualities]
-    rows = [
-        MEASURES[kind](material, form, quality)
-        for kind, form, quality in tqdm(jobs, disable=not progress, unit="point")
-    ]
-    return pd.DataFrame(rows)
+    with ThreadPoolExecutor(threads) as pool:
+        points = pool.map(lambda job: MEASURES[job[0]](material, *job[1:]), jobs)
+        return pd.DataFrame(tqdm(points, total=len(jobs), disable=not progress, unit="point"))
 
 
 def measure_occupancy(material: Material, quality: int, *, form: str = "live H.264") -> pd.DataFrame:
@@ -215,6 +230,19 @@ def measure_occupancy(material: Material, quality: int, *, form: str = "live H.2
     full[keys] = np.median(full[~keys])
     sizes = [len(packet) for part in video.segments for packet in part]
     return pd.DataFrame({"occupancy": [m.mean() for m in masks], "roi": sizes, "full": full + extra})
+
+
+def noise_surface(clip: Clip, noises: Sequence[float], quantisers: Sequence[int]) -> pd.DataFrame:
+    """Code `clip` live at each noise (sigma in grey levels) and quantiser; return noise, qp, and the ratio of
+    video bytes, ROI over full frame.
+    """
+    rows = []
+    for noise in noises:
+        material = prepare(clip, noise=noise)
+        for qp in quantisers:
+            sizes = measure_occupancy(material, qp)[["roi", "full"]].sum()
+            rows.append((noise, qp, sizes["roi"] / sizes["full"]))
+    return pd.DataFrame(rows, columns=["noise", "qp", "ratio"])
 
 
 def ratios(

@@ -9,13 +9,15 @@ Limits: capture, network, encryption and masking are not in it (they have notebo
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from gctr.vision.encoders import FULL, I420, ROI, decode, encode_one, to_bgr
-from gctr.vision.roivideo import fill_plate, object_mask
+from gctr.evaluation.bandwidth import baseline_of
+from gctr.evaluation.material import Material
+from gctr.vision.encoders import FULL, I420, ROI, decode, encode, encode_one, to_bgr
+from gctr.vision.roivideo import encode_shared, fill_plate, object_mask
 from gctr.vision.running import RunningBackground
 
 STAGES = ("find", "fill", "code", "code whole frame", "show")
@@ -81,3 +83,39 @@ def summarise(stages: pd.DataFrame) -> pd.DataFrame:
     share = stages[["find", "fill", "code"]].sum() / camera.sum()
     fps = 1000 / stages.assign(camera=camera).mean()
     return table.assign(share=share, fps=fps).rename_axis("stage")
+
+
+def coding_times(
+    material: Material, quality: Mapping[str, int], *, frames: int = 50, rounds: int = 3
+) -> pd.DataFrame:
+    """Time the coding of whole frames and of objects, in turn.
+
+    Parameters
+    ----------
+    material : Material
+        Its first `frames` pictures are coded.
+    quality : mapping
+        The quality of each form, of `ROI`; whole frames of the form it is compared with get the same.
+    frames, rounds : int
+        Each form is coded `rounds` times.
+
+    Returns
+    -------
+    DataFrame
+        form, against, roi_ms and full_ms (processor time a frame, median of the rounds; all threads counted,
+        filling in included) and times (their ratio).
+    """
+    roi, rows = material.roi[:frames], []
+    pictures, masks = [r.picture for r in roi], [r.mask for r in roi]
+    for form, q in quality.items():
+        against, taken = baseline_of(form), []
+        for _ in range(rounds):
+            clock = [time.process_time()]
+            encode_shared(material.plate, pictures, masks, ROI[form], q)
+            clock.append(time.process_time())
+            encode(material.source[:frames], FULL[against], q)
+            clock.append(time.process_time())
+            taken.append(np.diff(clock) * 1e3 / len(roi))
+        sent, whole = np.median(taken, axis=0)
+        rows.append((form, against, sent, whole, np.median([a / b for a, b in taken])))
+    return pd.DataFrame(rows, columns=["form", "against", "roi_ms", "full_ms", "times"])

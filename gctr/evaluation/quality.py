@@ -40,10 +40,12 @@ def pooled_psnr(
     """
     error, n = 0.0, 0
     for a, b, mask in zip(decoded, source, masks, strict=True):
-        height = len(mask) if mask is not None else len(a)
-        difference = a[:height].astype(np.int32) - b[:height]
-        difference = difference if mask is None else difference[mask]
-        error, n = error + float((difference * difference).sum()), n + difference.size
+        if mask is None:
+            error, n = error + cv2.norm(a, b, cv2.NORM_L2SQR), n + a.size
+        elif mask.any():  # OpenCV takes an empty mask for none
+            height = len(mask)
+            error += cv2.norm(a[:height], b[:height], cv2.NORM_L2SQR, mask.view(np.uint8))
+            n += int(mask.sum())
     if not n:
         return float("nan")
     return float(10 * np.log10(255**2 * n / error)) if error else float("inf")
@@ -53,9 +55,11 @@ def ssim_map(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the structural similarity of two (H, W) uint8 planes at every pixel, (H, W) float32."""
     x, y = a.astype(np.float32), b.astype(np.float32)
     mx, my = _blur(x), _blur(y)
-    vx, vy, vxy = _blur(x * x) - mx * mx, _blur(y * y) - my * my, _blur(x * y) - mx * my
-    above = (2 * mx * my + C1) * (2 * vxy + C2)
-    return np.asarray(above / ((mx * mx + my * my + C1) * (vx + vy + C2)), dtype=np.float32)
+    vxy = _blur(x * y)
+    squares = _blur(x * x + y * y)  # only the sum of the variances counts
+    means, products = mx * my, mx * mx + my * my
+    above = (2 * means + C1) * (2 * (vxy - means) + C2)
+    return np.asarray(above / ((products + C1) * (squares - products + C2)), dtype=np.float32)
 
 
 def _blur(plane: NDArray[np.float32]) -> NDArray[np.float32]:

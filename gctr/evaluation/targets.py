@@ -1,0 +1,61 @@
+"""The ratios of bytes that the ROI form is to reach on PETS2009 S2.L1 at 36 dB inside objects, beside those
+measured.
+
+``python -m gctr.evaluation.targets results/tables/05_bandwidth.pets2009-s2l1.rates.csv`` prints them; the exit
+status is 1 if one does not hold. A rival has two rows where the objects have a setting of their own, slower than
+the rival's or with trellis quantisation; the table `coding` of the same notebook tells what that costs in time.
+
+Limit: the bounds were set for this clip; on other footage they only give orientation.
+"""
+
+import sys
+
+import pandas as pd
+
+from gctr.evaluation.bdrate import rate_at
+
+NOISES = (0.0, 3.0)
+BOUNDS = {  # rival: bound on the clean clip, and with noise of sigma 3
+    "live H.264": (0.58, 0.28),
+    "H.264": (0.73, 0.48),
+    "H.265": (0.78, 0.39),
+    "AV1": (0.61, 0.41),
+}
+OWN = {"live H.264": "live H.264 with trellis", "AV1": "AV1, preset 5"}
+
+
+def targets(rates: pd.DataFrame, *, at: float = 36.0) -> pd.DataFrame:
+    """Return noise, against, form, ratio, bound and holds; nan where a curve was not measured or misses `at`.
+
+    Parameters
+    ----------
+    rates : DataFrame
+        From `gctr.evaluation.bandwidth.sweep`.
+    at : float
+        Quality inside objects in dB.
+    """
+    rows = []
+    for column, noise in enumerate(NOISES):
+        for rival, bounds in BOUNDS.items():
+            full = _at(rates, noise, "full", rival, at)
+            for form in filter(None, (rival, OWN.get(rival))):
+                ratio = _at(rates, noise, "ROI", form, at) / full
+                rows.append((noise, rival, form, ratio, bounds[column], ratio <= bounds[column]))
+    return pd.DataFrame(rows, columns=["noise", "against", "form", "ratio", "bound", "holds"])
+
+
+def _at(rates: pd.DataFrame, noise: float, kind: str, form: str, at: float) -> float:
+    part = rates[(rates["noise"] == noise) & (rates["kind"] == kind) & (rates["form"] == form)]
+    enough = len(part) > 1
+    return rate_at(part["bytes_per_frame"], part["psnr_object"], at) if enough else float("nan")
+
+
+def main(path: str) -> int:
+    """Print the table for the rates in the CSV file `path`; return 0 if every rival's bound is held."""
+    table = targets(pd.read_csv(path))
+    print(table.to_string(index=False, float_format="%.3f"))
+    return int(not table.groupby(["noise", "against"])["holds"].any().all())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
