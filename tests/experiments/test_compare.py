@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gctr.cli import app
-from gctr.experiments import compare
+from gctr.experiments import compare, measurements
 
 
 @pytest.fixture
@@ -142,3 +142,15 @@ def test_a_wider_tolerance_and_one_dataset_of_several(pair):
 def test_a_folder_without_results_is_refused(pair, tmp_path):
     done = diff(pair.one, tmp_path / "nowhere")
     assert done.code == 1 and "holds no results" in done.said
+
+
+def test_claims_that_speed_decides_are_known_in_the_results_on_all_footage(run, tmp_path):
+    run.save_verdict("H1", "holds", "0.4", value=0.4)
+    run.save_verdict("H4", "fails", "0.8", value=0.8, timing=True)
+    run.across().save_table(measurements(["synthetic"], run.folder), "measurements")
+    shutil.copytree(run.folder, tmp_path / "other")
+    table = tmp_path / "other" / "tables" / "20_saves.all.measurements.csv"
+    table.write_text(table.read_text().replace(",0.8,", ",0.3,"))
+    assert compare.compare_results(run.folder, tmp_path / "other", "all") == []
+    table.write_text(table.read_text().replace(",0.4,", ",0.6,"))
+    assert len(compare.compare_results(run.folder, tmp_path / "other", "all")) == 1
