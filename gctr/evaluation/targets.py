@@ -10,6 +10,7 @@ Limit: the bounds were set for this clip; on other footage they only give orient
 
 import sys
 
+import numpy as np
 import pandas as pd
 
 from gctr.evaluation.bdrate import rate_at
@@ -40,8 +41,12 @@ def targets(rates: pd.DataFrame, *, at: float = 36.0) -> pd.DataFrame:
             full = _at(rates, noise, "full", rival, at)
             for form in filter(None, (rival, OWN.get(rival))):
                 ratio = _at(rates, noise, "ROI", form, at) / full
-                rows.append((noise, rival, form, ratio, bounds[column], ratio <= bounds[column]))
+                rows.append((noise, rival, form, ratio, bounds[column], _holds(ratio, bounds[column])))
     return pd.DataFrame(rows, columns=["noise", "against", "form", "ratio", "bound", "holds"])
+
+
+def _holds(ratio: float, bound: float) -> bool | None:
+    return None if np.isnan(ratio) else bool(ratio <= bound)
 
 
 def _at(rates: pd.DataFrame, noise: float, kind: str, form: str, at: float) -> float:
@@ -54,7 +59,8 @@ def main(path: str) -> int:
     """Print the table for the rates in the CSV file `path`; return 0 if every rival's bound is held."""
     table = targets(pd.read_csv(path))
     print(table.to_string(index=False, float_format="%.3f"))
-    return int(not table.groupby(["noise", "against"])["holds"].any().all())
+    held = table.assign(holds=table["holds"].eq(True)).groupby(["noise", "against"])["holds"].any()
+    return int(not held.all())
 
 
 if __name__ == "__main__":
