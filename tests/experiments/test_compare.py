@@ -145,7 +145,7 @@ def test_a_folder_without_results_is_refused(pair, tmp_path):
 
 
 def test_claims_that_speed_decides_are_known_in_the_results_on_all_footage(run, tmp_path):
-    run.save_verdict("H1", "holds", "0.4", value=0.4)
+    run.save_verdict("H1", "holds", "0.40 of it", value=0.4)
     run.save_verdict("H4", "fails", "0.8", value=0.8, timing=True)
     run.across().save_table(measurements(["synthetic"], run.folder), "measurements")
     shutil.copytree(run.folder, tmp_path / "other")
