@@ -19,7 +19,7 @@ results: $(READY)
 	$(BIN)/gctr run --dataset "$(DATASET)"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
 lint: $(READY)
 	$(BIN)/ruff check

