@@ -113,16 +113,6 @@ def decode_plate(key_packet: bytes, resolution_wh: tuple[int, int]) -> NDArray[n
     raise CodingError("the key packet holds no picture: register the background again")
 
 
-def fill_outside(
-    frame: NDArray[np.uint8], boxes: NDArray[np.int32], plate: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Return `plate` with the pixels of `frame` inside the (N, 4) xyxy `boxes`; all images (H, W, 3) uint8 BGR."""
-    filled = plate.copy()
-    for x0, y0, x1, y1 in boxes:
-        filled[y0:y1, x0:x1] = frame[y0:y1, x0:x1]
-    return filled
-
-
 def encode_still(image: NDArray[np.uint8]) -> bytes:
     """Code an (H, W, 3) uint8 BGR image without loss (WebP)."""
     ok, coded = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 101])  # above 100 means lossless

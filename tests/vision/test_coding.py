@@ -13,7 +13,6 @@ from gctr.vision.coding import (
     encode_plate,
     encode_segment,
     encode_still,
-    fill_outside,
 )
 
 RNG = np.random.default_rng(3)
@@ -33,7 +32,7 @@ def walk(plate, count=8):
         box = np.array([[8 + 4 * k, 8, 24 + 4 * k, 40]], np.int32)
         moving = plate.copy()
         moving[8:40, 8 + 4 * k : 24 + 4 * k] = 230
-        frames.append(fill_outside(moving, box, plate))
+        frames.append(moving)
         boxes.append(box)
     return frames, boxes
 
@@ -120,12 +119,3 @@ def test_stills_are_exact(width, height, seed):
 def test_a_damaged_still_is_refused(noise):
     with pytest.raises(CodingError):
         decode_still(noise)
-
-
-def test_filling_keeps_the_objects_and_nothing_else():
-    frame, plate = RNG.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
-    filled = fill_outside(frame, np.array([[2, 3, 8, 9], [5, 5, 12, 20]], np.int32), plate)
-    inside = np.zeros((20, 30), bool)
-    inside[3:9, 2:8] = inside[5:20, 5:12] = True
-    np.testing.assert_array_equal(filled[inside], frame[inside])
-    np.testing.assert_array_equal(filled[~inside], plate[~inside])

@@ -33,11 +33,6 @@ class Gain(NamedTuple):
     right: int
     p_value: float
 
-    @property
-    def per_known_byte(self) -> float:
-        """Return the bytes gained for each byte known."""
-        return self.right / self.known if self.known else 0.0
-
 
 def use_crib(
     ciphertext: Octets, known: NDArray[np.bool_], crib: Octets, starts: NDArray[np.int64]
