@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 STYLES = {"full": "-", "ROI": "--", "stills": ":"}
 
@@ -21,7 +22,7 @@ def plot_rates(axes: Sequence[Axes], rates: pd.DataFrame) -> None:
         From `gctr.evaluation.bandwidth.sweep`.
     """
     bases = rates["form"].str.split(r",| with", regex=True).str[0]
-    colours = {base: f"C{k}" for k, base in enumerate(bases.unique())}
+    colours = dict(zip(bases.unique(), [*(f"C{k}" for k in range(7)), "grey"], strict=False))
     for ax, (noise, part) in zip(axes, rates.assign(base=bases).groupby("noise"), strict=True):
         for (kind, form, base), t in part.sort_values("psnr_object").groupby(
             ["kind", "form", "base"], sort=False
@@ -32,3 +33,11 @@ def plot_rates(axes: Sequence[Axes], rates: pd.DataFrame) -> None:
             )
         ax.set(xlabel="PSNR inside objects (dB)", title=f"noise sigma {noise:g}")
     axes[0].set_ylabel("bytes a frame")
+
+
+def label_all(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Put one legend below `figure` with every label of `axes` once, in the order of the alphabet."""
+    found = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    labels = sorted(found)
+    lines = [found[label] for label in labels]
+    figure.legend(lines, labels, loc="outside lower center", ncol=3, fontsize=6)
