@@ -3,6 +3,7 @@
 #
 #   make results [DATASET=pets2009-s2l1]   run what is not up to date; results/, build/report/index.html
 #   make test                              run the tests
+#   make coverage                          the same, and which lines of gctr none of them runs; 90 % must be run
 #   make lint                              style, types, notebooks without outputs
 #   make api                               the reference of gctr's modules, build/api/index.html
 #   make clean                             remove what the others made (results/ stays)
@@ -13,12 +14,15 @@ BIN     := $(ENV)/bin
 READY   := $(ENV)/.gctr-installed
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 
-.PHONY: results test lint api python clean
+.PHONY: results test coverage lint api python clean
 
 results: $(READY)
 	$(BIN)/gctr run --dataset "$(DATASET)"
 
 test: $(READY)
+	$(BIN)/python -m pytest
+
+coverage: $(READY)
 	$(BIN)/python -m pytest --cov
 
 lint: $(READY)
