@@ -65,7 +65,7 @@ def plot_coincidences(table: pd.DataFrame) -> Figure:
     )
     ax.minorticks_off()
     ax.set_yticks([100 / 256, 1, 2, 5], ["1/256", "1", "2", "5"])
-    ax.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0.62))
+    figure.legend(ncols=3, loc="outside upper center")
     return figure
 
 
