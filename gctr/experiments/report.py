@@ -58,7 +58,13 @@ def write_page(executed: Path, build: Path) -> Path:
     from nbconvert import HTMLExporter  # slow to import, and needed only when notebooks run
 
     page = build / "report" / f"{executed.stem}.html"
-    body, _ = HTMLExporter(template_name="lab", embed_images=True).from_filename(str(executed))
+    exporter = HTMLExporter(template_name="lab", embed_images=True)
+    shown = exporter.default_config["NbConvertBase"]["display_data_priority"]
+    # Controls need a kernel: a page shows their text, and the picture above them.
+    exporter.config["NbConvertBase"]["display_data_priority"] = [
+        kind for kind in shown if "widget" not in kind
+    ]
+    body, _ = exporter.from_filename(str(executed))
     write_result(page, body.encode())
     return page
 
