@@ -83,5 +83,5 @@ def browse_parties(tour: Tour, *, frame: int = 0) -> Panel:
     return Panel(
         draw,
         frame=SelectionSlider(options=numbers, value=first, description="frame"),
-        view=ToggleButtons(options=seen, description="view"),
+        view=ToggleButtons(options=seen, description="view", style={"button_width": "auto"}),
     )

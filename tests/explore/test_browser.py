@@ -1,8 +1,8 @@
 """The controls in a real JupyterLab, in Chromium: open, run all cells, move them, see the picture change.
 
-Needs Chromium on the path, and is skipped without it; `make test`, and so `.ci/run`, runs it where there is one. Notebooks run with small
-parameters. `pytest tests/explore/test_browser.py -s --basetemp=DIR` prints how long the browser waited for each new
-picture and leaves screenshots in DIR.
+Needs Chromium on the path, and is skipped without it; `make test`, and so `.ci/run`, runs it where there is one.
+Notebooks run with small parameters. `pytest tests/explore/test_browser.py -s --basetemp=DIR` prints how long the
+browser waited for each new picture and leaves screenshots in DIR.
 """
 
 import json
