@@ -195,5 +195,10 @@ def number_text(found: Mapping[str, Any]) -> str:
     if pd.isna(value):
         return ""
     unit = "" if found["unit"] in ("1", "") else f" {found['unit']}"
-    interval = "" if pd.isna(low) or pd.isna(high) else f" [{low:.3g}, {high:.3g}]"
-    return f"{value:.3g}{unit}{interval}"
+    interval = "" if pd.isna(low) or pd.isna(high) else f" [{_short(low)}, {_short(high)}]"
+    return f"{_short(value)}{unit}{interval}"
+
+
+def _short(value: float) -> str:
+    """Return three digits, and whole numbers from a thousand on: 2070, never 2.07e+03."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
