@@ -82,9 +82,8 @@ def plot_tradeoff(table: pd.DataFrame) -> Figure:
     )
     left.plot(x, 100 * table["coincidence"], "s--", color="C0", label="equal bytes one block apart")
     left.set(xscale="log", xlabel="blocks that share a vector (mean)", ylabel="leak (%)", ylim=(-3, 103))
-    left.legend(loc="upper left")
+    left.legend(loc="center right")
     _ticks(left, x)
-    right.axhline(1, color="grey", ls="--", lw=0.8)
     right.scatter(table["speed_over_ctr"], 100 * table["exact"], color="C1", zorder=3)
     for _, row in table.iterrows():
         at = (row["speed_over_ctr"], 100 * row["exact"])
@@ -127,9 +126,12 @@ def plot_traffic(times: NDArray[np.float64], sizes: Sequence[NDArray[np.int64]],
     for values, label, colour in zip(sizes, labels, ("C0", "C1", "C2", "C3"), strict=False):
         top.step(times, values / 1000, where="mid", label=label, color=colour, lw=0.9)
     top.set(ylabel="kB a message", yscale="log")
+    for axis_format in (top.yaxis.set_major_formatter, top.yaxis.set_minor_formatter):
+        axis_format("{x:g}")
     top.legend(ncols=len(labels), loc="lower right", bbox_to_anchor=(1, 0.98))
     below.step(times, people, where="mid", color="black", lw=0.9)
     below.set(xlabel="time (s)", ylabel="people in view", ylim=(0, None))
+    below.yaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
