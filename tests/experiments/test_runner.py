@@ -243,7 +243,9 @@ def test_tables_with_timings_come_from_cells_that_run_alone():
 
 
 def _start(workshop: Path, *names: str) -> subprocess.Popen:
-    code = "import sys; from pathlib import Path; from gctr.experiments import run_notebooks; "
+    code = "import signal, sys; from pathlib import Path; from gctr.experiments import run_notebooks; "
+    # A shell's background jobs ignore the signal, and pass that on.
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler); "
     code += "run_notebooks(sys.argv[2:], build=Path(sys.argv[1]), jobs=1)"
     command = [sys.executable, "-W", "ignore", "-c", code, str(workshop / "build"), *names]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
