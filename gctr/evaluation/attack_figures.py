@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from gctr.evaluation.attacks.views import Frame, Octets
@@ -82,7 +83,7 @@ def plot_tradeoff(table: pd.DataFrame) -> Figure:
     )
     left.plot(x, 100 * table["coincidence"], "s--", color="C0", label="equal bytes one block apart")
     left.set(xscale="log", xlabel="blocks that share a vector (mean)", ylabel="leak (%)", ylim=(-3, 103))
-    left.legend(loc="center right")
+    left.legend(loc="lower left", bbox_to_anchor=(0, 1))
     _ticks(left, x)
     right.scatter(table["speed_over_ctr"], 100 * table["exact"], color="C1", zorder=3)
     for _, row in table.iterrows():
@@ -126,8 +127,9 @@ def plot_traffic(times: NDArray[np.float64], sizes: Sequence[NDArray[np.int64]],
     for values, label, colour in zip(sizes, labels, ("C0", "C1", "C2", "C3"), strict=False):
         top.step(times, values / 1000, where="mid", label=label, color=colour, lw=0.9)
     top.set(ylabel="kB a message", yscale="log")
-    for axis_format in (top.yaxis.set_major_formatter, top.yaxis.set_minor_formatter):
-        axis_format("{x:g}")
+    top.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    top.yaxis.set_major_formatter("{x:g}")
+    top.yaxis.set_minor_formatter(NullFormatter())
     top.legend(ncols=len(labels), loc="lower right", bbox_to_anchor=(1, 0.98))
     below.step(times, people, where="mid", color="black", lw=0.9)
     below.set(xlabel="time (s)", ylabel="people in view", ylim=(0, None))
