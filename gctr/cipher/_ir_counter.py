@@ -4,6 +4,8 @@ Eight registers are in flight, which hides the latency of an AES round. The data
 it costs no instruction of its own. References: FIPS 197; Intel 323641 (AES-NI); Arm DDI 0487 (AESE, AESMC).
 """
 
+from abc import ABC, abstractmethod
+
 from llvmlite import ir
 
 from gctr.cipher._ir import (
@@ -102,7 +104,7 @@ class _Round:
         return self.b.bitcast(self.b.call(call, [self.b.bitcast(x, kind) for x in operands]), PAIR)
 
 
-class CounterMode:
+class CounterMode(ABC):
     """Writes the body of one kernel in counter mode; its kinds differ in where counter blocks come from."""
 
     STEP = 0  # what goes up in the lower half of a counter from block to block
@@ -113,13 +115,13 @@ class CounterMode:
         self.round = _Round(self.b, target)
         self.schedule, self.rounds, *self.source, self.src, self.dst, self.size, self.streaming = kernel.args
 
+    @abstractmethod
     def first(self) -> ir.Value:
         """Return what stands for the first register's counters in `block`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def block(self, at: ir.Value, counter: ir.Value, register: int) -> ir.Value:
         """Return the counter blocks of one register, as they stand in memory; `at` is their byte in the data."""
-        raise NotImplementedError
 
     def write(self) -> None:
         spare = self.b.alloca(self.target.vector)
