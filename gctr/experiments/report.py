@@ -53,12 +53,29 @@ environment, International Journal of Engineering & Technology 7, from page 151 
 Park are not verified). It gives no numbers for its claims."""
 
 
+# JupyterLab's page without what it would fetch from elsewhere: require.js, MathJax, Mermaid, the controls' renderer.
+_PAGE = """{% extends 'lab/index.html.j2' %}
+{% block html_head_js_requirejs %}{% endblock %}
+{% block jupyter_widgets %}{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
+{% block html_head_js_mermaidjs %}{% endblock %}
+{% block html_head_css %}<style>
+main { max-width: 66rem; margin: 0 auto; }
+.jp-RenderedHTMLCommon { overflow-x: auto; } .jp-RenderedImage img { max-width: 100%; height: auto; }
+.highlight pre { overflow-x: auto; } .jp-OutputArea-output pre { word-break: normal; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { body.jp-Notebook { padding: 0; } .jp-InputPrompt, .jp-OutputPrompt { display: none; } }
+</style>{% endblock %}"""
+
+
 def write_page(executed: Path, build: Path) -> Path:
-    """Write the executed notebook as a page of its own, pictures included, and return the page's path."""
+    """Write the executed notebook as a page that needs nothing else, and return its path.
+
+    Limit: formulas in TeX stay as they were written; the suite's own notebooks have none.
+    """
     from nbconvert import HTMLExporter  # slow to import, and needed only when notebooks run
 
     page = build / "report" / f"{executed.stem}.html"
-    exporter = HTMLExporter(template_name="lab", embed_images=True)
+    exporter = HTMLExporter(raw_template=_PAGE, embed_images=True)
     shown = exporter.default_config["NbConvertBase"]["display_data_priority"]
     # Controls need a kernel: a page shows their text, and the picture above them.
     exporter.config["NbConvertBase"]["display_data_priority"] = [

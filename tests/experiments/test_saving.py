@@ -84,6 +84,22 @@ def test_the_report_links_every_page_and_shows_the_verdict(ran, workshop):
     assert re.search(r"<td>H1</td>.*?<span class='badge holds'>holds</span>", index)
 
 
+def test_no_page_of_the_report_asks_another_host(ran):
+    asks = r"<(?:script|img|link|iframe)\b[^>]*\b(?:src|href)\s*=\s*[\"']?\s*(?:https?:)?//|@import"
+    asks += r"|\burl\([\"']?\s*(?:https?:)?//|\bimport\b[^;\n]*[\"']https?:|\bfetch\("
+    pages = sorted(ran.summary.report.parent.glob("*.html"))
+    assert len(pages) == 4
+    for page in pages:
+        assert not re.search(asks, page.read_text()), page.name
+
+
+def test_no_notebook_has_a_formula_that_pages_would_show_as_tex():
+    for path in Path(report.PACKAGE.parent / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        prose = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        assert not re.search(r"\$[^$\n]+\$|\\\(|\\\[|\\begin\{", prose), path.name
+
+
 def test_the_report_can_be_sent_alone(run, tmp_path):
     run.save_figure(plt.figure(), "f")
     (run.folder / "figures" / "20_saves.synthetic.f.png").rename(
