@@ -13,14 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from gctr.datasets import Clip
 from gctr.evaluation.exposure import independent_faces
 from gctr.evaluation.sniffer_search import Box, Frame, find, make_needles, read_memory, written
-from gctr.evaluation.sniffer_tap import Chunk, tapped
+from gctr.evaluation.sniffer_tap import tapped
+from gctr.evaluation.statistics import correlate_ranks, roc_area
 from gctr.parties.camera import Camera, CameraSettings
 from gctr.parties.home import init, read_token
 from gctr.parties.keyfile import new_key, read_key
@@ -39,7 +38,6 @@ class Session(NamedTuple):
     """
 
     wire: list[bytes]
-    chunks: list[Chunk]
     disk: list[bytes]
     memory: list[bytes]
     sent: pd.DataFrame
@@ -89,7 +87,7 @@ def record_session(
     needles |= {"storage key": written(key), "unmask key": written(unmask)}
     needles["tokens"] = [token[-43:].encode(), reading[-43:].encode()]
     table = pd.DataFrame(sent, columns=["size", "objects"])
-    return Session(tap.streams(), tap.chunks, disk, memory, table, needles)
+    return Session(tap.streams(), disk, memory, table, needles)
 
 
 def record_clip(
@@ -140,9 +138,9 @@ def what_sizes_tell(session: Session) -> dict[str, float]:
     """
     size, objects = session.sent["size"].to_numpy(float), session.sent["objects"].to_numpy(int)
     varied = len(set(size)) > 1 and len(set(objects)) > 1
-    correlation = float(spearmanr(size, objects).statistic) if varied else float("nan")
-    busy, empty = size[objects > 0], size[objects == 0]
-    auc = float("nan")
-    if len(busy) and len(empty):
-        auc = float(np.mean((busy[:, None] > empty) + 0.5 * (busy[:, None] == empty)))
-    return {"count_correlation": correlation, "presence_auc": auc, "segments": float(len(size))}
+    both = (objects > 0).any() and (objects == 0).any()
+    return {
+        "count_correlation": correlate_ranks(size, objects) if varied else float("nan"),
+        "presence_auc": roc_area(size, objects > 0) if both else float("nan"),
+        "segments": float(len(size)),
+    }

@@ -6,12 +6,9 @@ Limits: the tap sees TCP's payload, not its packets.
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
-
-import numpy as np
-import pandas as pd
 
 
 class Chunk(NamedTuple):
@@ -61,9 +58,13 @@ class Tap:
         while True:
             try:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._target)
-            except OSError:
+            except OSError:  # closed
                 return
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:  # the party is hung up on, as the cloud would
+                near.close()
+                continue
             number = len(self._open) // 2
             self._open += [near, far]
             for source, target, outward in ((near, far, True), (far, near, False)):
@@ -91,21 +92,3 @@ def tapped(url: str) -> Iterator[Tap]:
         yield tap
     finally:
         tap.close()
-
-
-def bursts(chunks: Sequence[Chunk], *, pause: float = 0.02) -> pd.DataFrame:
-    """Join what a party sends without a longer pause into bursts: all that TLS leaves of a message.
-
-    Returns
-    -------
-    DataFrame
-        `time` in seconds, `size` in bytes, of each burst towards the cloud.
-    """
-    rows: list[list[float]] = []
-    last = -np.inf
-    for chunk in (chunk for chunk in chunks if chunk.outward):
-        if chunk.time - last > pause:
-            rows.append([chunk.time, 0.0])
-        rows[-1][1] += len(chunk.data)
-        last = chunk.time
-    return pd.DataFrame(rows, columns=["time", "size"])

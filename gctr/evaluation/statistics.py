@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
+from scipy.stats import beta, rankdata
 
 ALPHA = 0.01
 """Level of all tests of the suite, family-wise."""
@@ -136,6 +136,28 @@ def permutation_test(
     return observed, rank_p_value(observed, null)
 
 
+def roc_area(score: ArrayLike, positive: ArrayLike) -> float:
+    """Return the area under the ROC curve: the chance that a positive scores above a negative; ties count half.
+
+    Raises
+    ------
+    ValueError
+        Without a positive or without a negative.
+    """
+    true = np.asarray(positive, bool)
+    n, m = int(true.sum()), int((~true).sum())
+    if not n or not m:
+        raise ValueError("a ROC curve needs positives and negatives")
+    return float((rankdata(score)[true].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def correlate_ranks(x: ArrayLike, y: ArrayLike) -> float:
+    """Return Spearman's rank correlation, 0 where one side does not vary."""
+    a, b = (rankdata(side) - (np.size(side) + 1) / 2 for side in (x, y))
+    norm = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / norm) if norm else 0.0
+
+
 class Findings:
     """Collects one line a test; `table` corrects them together."""
 
@@ -166,6 +188,8 @@ class Findings:
 
 
 def summarise(values: pd.Series, clips: pd.Series) -> Interval:
-    """Return a mean with its 99 % interval: by clip where there are several, else by stretches of time."""
-    several = clips.nunique() > 1
-    return bootstrap(values, clips if several else time_blocks(len(values), len(values)))
+    """Return a mean with its 99 % interval: by clip where there are several.
+
+    Else by observation, for that clip alone: frames must then lie far apart, as those that `views.spread` chooses.
+    """
+    return bootstrap(values, clips if clips.nunique() > 1 else np.arange(len(values)))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
 from gctr.evaluation.attacks import traffic
 from gctr.evaluation.attacks.ghosts import find_ghosts, ghost_table
@@ -42,21 +41,6 @@ def test_padding_costs_no_more_than_it_says(values):
 def test_padme_gives_the_sizes_of_its_paper():
     # 9 has exponent 3, two low bits of which one is cleared: 10 (Nikitin et al. 2019, section 4)
     assert traffic.pad_padme(np.array([9, 64, 65, 1000])).tolist() == [10, 64, 72, 1024]
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
-def test_roc_area_is_the_share_of_ordered_pairs(pairs):
-    score, positive = (np.array(column) for column in zip(*pairs, strict=True))
-    if not 0 < positive.sum() < positive.size:
-        return
-    ordered = [(a > b) + (a == b) / 2 for a in score[positive] for b in score[~positive]]
-    assert traffic.roc_area(score, positive) == pytest.approx(np.mean(ordered))
-
-
-def test_rank_correlation_is_scipys():
-    x, y = np.random.default_rng(0).integers(0, 9, (2, 40))
-    assert traffic.correlate_ranks(x, y) == pytest.approx(spearmanr(x, y).statistic)
-    assert traffic.correlate_ranks(np.ones(40), y) == 0.0
 
 
 @pytest.fixture(scope="module")

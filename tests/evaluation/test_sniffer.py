@@ -1,5 +1,7 @@
 """The sniffer finds what lies open, and nothing where the parties keep their word."""
 
+import socket
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,24 @@ def test_needles_are_found_across_chunks():
     assert sniffer_search.find([row, b"not there at all"], [b"abc" + leak, b""]) == {row}
 
 
+def test_a_tap_outlives_a_cloud_that_is_away():
+    with socket.create_server(("127.0.0.1", 0)) as cloud:
+        port = cloud.getsockname()[1]
+    with sniffer_tap.tapped(f"tcp://127.0.0.1:{port}") as tap:
+        way = ("127.0.0.1", int(tap.url.rpartition(":")[2]))
+        with socket.create_connection(way, timeout=5) as party:
+            assert party.recv(1) == b"", "hung up on: there is no cloud"
+        with (
+            socket.create_server(("127.0.0.1", port)) as cloud,
+            socket.create_connection(way, timeout=5) as party,
+        ):
+            far, _ = cloud.accept()
+            party.sendall(b"hello")
+            assert far.recv(5) == b"hello"
+            far.close()
+    assert tap.streams() == [b"hello"]
+
+
 def test_sizes_tell_when_somebody_is_there(tmp_path_factory):
     told = sniffer.what_sizes_tell(session("bucket_gcm", True, tmp_path_factory))
     assert told["segments"] == 8
@@ -81,10 +101,6 @@ def test_sizes_tell_when_somebody_is_there(tmp_path_factory):
         "an empty segment is always smaller: this leak is measured, not hidden"
     )
     assert told["count_correlation"] > 0.5
-    recorded = session("bucket_gcm", True, tmp_path_factory)
-    seen = sniffer_tap.bursts(recorded.chunks)
-    assert seen["size"].sum() == sum(len(chunk.data) for chunk in recorded.chunks if chunk.outward)
-    assert (np.diff(seen["time"]) > 0).all()
 
 
 def test_sizes_without_variety_tell_nothing(tmp_path_factory):

@@ -1,17 +1,21 @@
 """Holm, intervals and permutation tests against textbook numbers and against their own promises."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, spearmanr
 
 from gctr.evaluation.statistics import (
     bootstrap,
+    correlate_ranks,
     holm,
     permutation_test,
     proportion_interval,
     rank_p_value,
+    roc_area,
+    summarise,
     time_blocks,
 )
 
@@ -106,3 +110,24 @@ def test_permutation_test_finds_what_is_there():
     )
     assert score > 0.5
     assert p == 0.001
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
+def test_roc_area_is_the_share_of_ordered_pairs(pairs):
+    score, positive = (np.array(column) for column in zip(*pairs, strict=True))
+    if not 0 < positive.sum() < positive.size:
+        return
+    ordered = [(a > b) + (a == b) / 2 for a in score[positive] for b in score[~positive]]
+    assert roc_area(score, positive) == pytest.approx(np.mean(ordered))
+
+
+def test_rank_correlation_is_scipys():
+    x, y = np.random.default_rng(0).integers(0, 9, (2, 40))
+    assert correlate_ranks(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    assert correlate_ranks(np.ones(40), y) == 0.0
+
+
+def test_several_clips_are_resampled_whole_and_of_one_its_frames():
+    values = pd.Series([0.0, 0.0, 1.0, 1.0])
+    assert summarise(values, pd.Series(["a", "a", "b", "b"]))[1:] == (0.0, 1.0, 2)
+    assert summarise(values, pd.Series(["a"] * 4)) == bootstrap(values, range(4))

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from gctr.evaluation.attacks.views import Octets, is_foreground
-from gctr.evaluation.statistics import permutation_test
+from gctr.evaluation.statistics import correlate_ranks, permutation_test, roc_area
 from gctr.parties.camera import Camera, CameraSettings, Observation
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import new_key
@@ -158,22 +157,6 @@ def price_padding(traffic: Traffic, people: NDArray[np.float64] | None = None) -
         overhead = padded.sum() / traffic.sizes.sum() - 1
         rows.append({"padding": name, "classes": len(np.unique(padded)), "overhead": overhead, **scores})
     return pd.DataFrame(rows)
-
-
-def roc_area(score: NDArray[np.float64], positive: NDArray[np.float64]) -> float:
-    """Return the area under the ROC curve: the chance that a positive scores above a negative; ties count half."""
-    true = np.asarray(positive, bool)
-    n, m = int(true.sum()), int((~true).sum())
-    if not n or not m:
-        raise ValueError("a ROC curve needs positives and negatives")
-    return float((rankdata(score)[true].sum() - n * (n + 1) / 2) / (n * m))
-
-
-def correlate_ranks(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return Spearman's rank correlation, 0 where one side does not vary."""
-    a, b = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(y) + 1) / 2
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm else 0.0
 
 
 def pad_padme(sizes: Sizes) -> Sizes:
