@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from gctr.cipher import GctrParams, bucket_gcm_open, bucket_layout
+from gctr.cipher import GctrParams, bucket_gcm_open, bucket_gcm_seal, bucket_layout
 from gctr.datasets import load
 from gctr.evaluation.attacks import boundaries, coincidence, cribs, panels, reuse, schemes, suite, views
 from gctr.evaluation.attacks.known_background import (
+    exact_p_value,
     keystream_slots,
     known_starts,
     recover,
@@ -68,8 +69,6 @@ def test_bucket_gcm_is_stripped_of_its_tags_alone(payload):
     assert stripped.size == payload.size
     drawn = np.random.default_rng([SEED, 0, 1]).bytes(56)
     layout = bucket_layout(drawn[40:], payload.size)
-    from gctr.cipher import bucket_gcm_seal
-
     sealed = bucket_gcm_seal(drawn[:32], drawn[32:40], drawn[40:], payload)
     assert bytes(stripped[: int(layout.lengths[0])]) == sealed[: int(layout.lengths[0])]
     assert bytes(stripped[-int(layout.lengths[-1]) :]) == sealed[-int(layout.lengths[-1]) - 16 : -16]
@@ -247,6 +246,12 @@ def test_scores_of_a_perfect_and_of_no_recovery(frame, plate):
     assert scores.exact.tolist() == [1.0, 0.0]
     assert scores.ssim[0] == pytest.approx(1.0)
     assert scores.gain[1] == 0.0
+
+
+def test_a_share_of_exact_pixels_is_judged_against_guessing_and_none_is_no_evidence(frame, plate):
+    assert exact_p_value(0.1, 20) == pytest.approx(binom.sf(1, 20, 2.0**-24))
+    empty = frame._replace(image=plate)  # nothing differs from the plate: there is no pixel to be exact
+    assert suite.see_without_plate(empty, plate, SEED, 4).table.p_value.tolist() == [1.0] * 4
 
 
 def test_nothing_sent_is_nothing_seen(plate):

@@ -212,5 +212,8 @@ def _mean(values: NDArray) -> float:
 
 
 def exact_p_value(share: float, pixels: float) -> float:
-    """Return the p-value of so large a share of exact pixels, when each is guessed right with probability 2**-24."""
-    return float(binom.sf(round(share * pixels) - 1, int(pixels), 256.0**-3))
+    """Return the p-value of so large a share of exact pixels, when each is guessed right with probability 2**-24.
+
+    It is 1 without any pixel, where the share is NaN.
+    """
+    return 1.0 if not pixels else float(binom.sf(round(share * pixels) - 1, int(pixels), 256.0**-3))

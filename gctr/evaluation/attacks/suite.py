@@ -96,9 +96,7 @@ def see_through(chosen: Sequence[Frame], plate: Octets, seed: int, sweeps: int) 
             seen, scored = attack_frames(chosen[:1], plate, mode, seed=seed, sweeps=8, insist=insist)
             parts.append(scored.assign(attacker=name))
             pictures[f"{mode}, {name}"] = seen.images[0]
-    table = pd.concat(parts, ignore_index=True)
-    p_values = [exact_p_value(*pair) for pair in zip(table["exact"], table["foreground"], strict=True)]
-    return Sight(table.assign(p_value=p_values), pictures)
+    return _sight(parts, pictures)
 
 
 def see_without_plate(frame: Frame, plate: Octets, seed: int, sweeps: int) -> Sight:
@@ -111,6 +109,10 @@ def see_without_plate(frame: Frame, plate: Octets, seed: int, sweeps: int) -> Si
         seen = recover([sent], [frame.region], grey, starts, use_plate=False, sweeps=sweeps, insist=True)
         parts.append(score_recovery([frame], seen.images, plate).assign(mode=mode))
         pictures[mode] = seen.images[0]
+    return _sight(parts, pictures)
+
+
+def _sight(parts: Sequence[pd.DataFrame], pictures: dict[str, Octets]) -> Sight:
     table = pd.concat(parts, ignore_index=True)
     p_values = [exact_p_value(*pair) for pair in zip(table["exact"], table["foreground"], strict=True)]
     return Sight(table.assign(p_value=p_values), pictures)
@@ -129,7 +131,7 @@ def attack_frames(
     """Run attack 3 on raw ROI frames under a mode; `known` tells whether the attacker knows the layout.
 
     An attacker who knows it reads the controls' layout as well, as if their vectors repeated.
-    """  # fmt: skip
+    """
     sent = [encrypt(mode, frame.region.cut(frame.image), seed, k) for k, frame in enumerate(frames)]
     secret = layout_seed(mode, seed)
     seen = recover(
