@@ -42,11 +42,9 @@ def compare(detect: Detect, source: Iterable[I420], shown: Iterable[I420]) -> di
     for original, other in zip(source, shown, strict=True):
         a, b = detect(to_bgr(original)), detect(to_bgr(other))
         overlaps = iou_matrix(a, b) >= 0.5
-        n, kept, new = (
-            n + len(a),
-            kept + int(overlaps.any(axis=1).sum()),
-            new + int((~overlaps.any(axis=0)).sum()),
-        )
+        n += len(a)
+        kept += int(overlaps.any(axis=1).sum())
+        new += int((~overlaps.any(axis=0)).sum())
     return {"n": n, "kept": kept / n if n else float("nan"), "new": new / n if n else float("nan")}
 
 

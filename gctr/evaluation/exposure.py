@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from gctr.datasets import model_path
 from gctr.parties.observer import CameraSettings, Observation, Observer
 from gctr.vision.background import boxes_to_mask, register_plate
 from gctr.vision.faces import CenterFace, FaceDetector, YuNet, detect_safely
@@ -149,8 +150,6 @@ def independent_detector() -> tuple[FaceDetector, str]:
     CenterFace at a low threshold is no independent judge of a mask that it drew; it is there so that a result exists,
     and is named.
     """
-    from gctr.datasets import model_path
-
     try:
         return YuNet(model_path("yunet")), "YuNet"
     except (OSError, ValueError):

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from gctr.evaluation.leakage import attack, summary
 from gctr.evaluation.matchers import Matcher, as_vectors
-from gctr.parties.observer import Observation
+from gctr.parties.observer import CameraSettings, Observation
 from gctr.vision.coding import DEFAULT_QP, decode_segment, encode_segment
 from gctr.vision.masking import paint
 from gctr.vision.painters import MaskStyle
 
 Image = NDArray[np.uint8]
 LEAST = 16  # px of height below which a face is not attacked
-_SEGMENT = 50  # frames
+_SEGMENT = CameraSettings().segment_frames
 
 
 class Cuts(NamedTuple):

@@ -4,10 +4,10 @@ Cost must grow with what is asked, not with what is stored. Times depend on the 
 without noise, the instructions of SQLite's machine.
 """
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -53,15 +53,10 @@ def request_costs(sizes: Sequence[int] = (100, 1_000, 10_000, 100_000), *, asks:
     """
     rows: list[tuple] = []
     for size in sizes:
-        folder = Path(tempfile.mkdtemp())
-        try:
-            key = Key("store", bytes(32))
-            cloud = Cloud(folder, key)
+        key = Key("store", bytes(32))
+        with tempfile.TemporaryDirectory() as folder, closing(Cloud(Path(folder), key)) as cloud:
             whole = _fill(cloud, key, size, real=min(asks, size))
             rows += [(size, name, *_timed(cloud, ask, whole)) for name, ask in _REQUESTS.items()]
-            cloud.close()
-        finally:
-            shutil.rmtree(folder)
     return pd.DataFrame(rows, columns=["segments", "request", "median_ms", "low_ms", "high_ms", "steps"])
 
 
@@ -114,9 +109,8 @@ def _fill(cloud: Cloud, key: Key, size: int, *, real: int) -> list[int]:
 
 def _filled_home(home: Path, size: int) -> Path:
     init(home)
-    cloud = open_cloud(home / "cloud")
-    _fill(cloud, read_key(home / "cloud" / "store.key", "store"), size, real=0)
-    cloud.close()
+    with closing(open_cloud(home / "cloud")) as cloud:
+        _fill(cloud, read_key(home / "cloud" / "store.key", "store"), size, real=0)
     return home
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gctr.datasets import load
 from gctr.evaluation.exposure import (
     exposure,
     independent_faces,
@@ -133,8 +134,6 @@ def check(names: Sequence[str]) -> pd.DataFrame:
 
     `ms_a_frame` is the median over stretches, `ratio` deface's time over the tool's with `ratio_min` and `ratio_max`.
     """
-    from gctr.datasets import load
-
     tables = []
     for name in names:
         clip = load(name)

@@ -53,9 +53,8 @@ def discriminants(vectors: Vectors, identities: NDArray) -> Vectors:
     means = np.stack([vectors[index == k].mean(axis=0) for k in range(len(names))])
     within = vectors - means[index]
     scatter = within.T @ within
-    scatter += np.eye(len(scatter)) * max(
-        1e-6, 1e-2 * np.trace(scatter) / len(scatter)
-    )  # shrinkage: few images
+    # Shrinkage: there are few images.
+    scatter += np.eye(len(scatter)) * max(1e-6, 1e-2 * np.trace(scatter) / len(scatter))
     between = means[index] - vectors.mean(axis=0)
     values, axes = np.linalg.eigh(scatter)
     white = axes / np.sqrt(values)

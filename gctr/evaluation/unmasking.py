@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from gctr.parties.keyfile import new_key
 from gctr.parties.keys import open_patches, seal_patches
 from gctr.parties.messages import Header, SealedPatch
-from gctr.parties.observer import EXACT, Exact, Observation
+from gctr.parties.observer import EXACT, CameraSettings, Exact, Observation
 from gctr.vision.coding import encode_segment
 from gctr.vision.masking import reveal_faces
 from gctr.vision.tiles import Tile
 
-_SEGMENT = 50  # frames, as `CameraSettings.segment_frames`
+_SEGMENT = CameraSettings().segment_frames
 
 
 def check_unmasking(observations: Sequence[Observation]) -> dict[str, int | float]:
@@ -39,13 +39,12 @@ def check_unmasking(observations: Sequence[Observation]) -> dict[str, int | floa
             for (x0, y0, x1, y1), _, exact in opened.get(k, []):
                 apart = revealed[y0:y1, x0:x1].astype(int) - seen.captured[y0:y1, x0:x1]
                 if exact:
-                    patches, pixels, wrong = (
-                        patches + 1,
-                        pixels + apart.size // 3,
-                        wrong + int((apart != 0).sum()),
-                    )
+                    patches += 1
+                    pixels += apart.size // 3
+                    wrong += int((apart != 0).sum())
                 else:
-                    coded, error = coded + apart.size // 3, error + int(np.abs(apart).sum())
+                    coded += apart.size // 3
+                    error += int(np.abs(apart).sum())
     counts = {"patches": patches, "pixels": pixels, "bytes_that_differ": wrong, "coded_pixels": coded}
     return counts | {"coded_error": error / max(3 * coded, 1)}
 

@@ -25,9 +25,8 @@ from gctr.evaluation.attacks._kernels import CENTRE, label_kernel, sweep_kernel,
 N_LINKS = 4
 SETTLED = 4
 """A slot that is all but certain is visited once in so many sweeps; each must be visited while averaging."""
-_WEIGHT = np.float32(
-    0.4
-)  # neighbours repeat one another: as independent evidence they would be counted twice
+# Neighbours repeat one another: as independent evidence they would be counted twice.
+_WEIGHT = np.float32(0.4)
 _POTTS = np.float32(0.4)
 Octets = NDArray[np.uint8]
 Table = NDArray[np.float32]
