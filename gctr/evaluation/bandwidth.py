@@ -75,10 +75,7 @@ def measure_roi(
     pictures, masks = [r.picture for r in material.roi], [r.mask for r in material.roi]
     video = encode_shared(material.plate, pictures, masks, preset, quality, segment=length)
     shown = decode_shared(video, preset.codec)
-    shown = [
-        relight(picture, inverse(r.exposure)) if r.exposure != (1.0, 0.0) else picture
-        for picture, r in zip(shown, material.roi, strict=True)
-    ]
+    shown = [relight(p, inverse(r.exposure)) for p, r in zip(shown, material.roi, strict=True)]
     found = [find_boxes(r.mask) for r in material.roi]
     wire = wire_bytes(material, [packet for part in video.segments for packet in part], length, found)
     return point(

@@ -15,7 +15,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from gctr.evaluation.material import Material
+from gctr.vision.encoders import FULL, I420, encode
+from gctr.vision.roi import cells_to_mask
+from gctr.vision.roivideo import RoiPicture, fill_plate, inverse, relight
+from gctr.vision.running import CELL
+
 SECONDS = 86_400
+
+
+def measure_floor(material: Material, quality: int, *, form: str = "live H.264") -> float:
+    """Return the bytes of video a frame that whole frames cost while nothing moves.
+
+    The clip is coded with the plate, in each frame's light, in place of the cells that the camera sends. What is
+    left of the scene keeps its noise and its foliage; the plate has none, which favours the whole frame.
+    """
+    empty = [_empty(*pair, material.plate) for pair in zip(material.source, material.roi, strict=True)]
+    return sum(map(len, encode(empty, FULL[form], quality))) / len(empty)
+
+
+def _empty(picture: I420, roi: RoiPicture, plate: I420) -> I420:
+    height, width = roi.mask.shape
+    return fill_plate(
+        relight(plate, inverse(roi.exposure)), picture, cells_to_mask(roi.cells, CELL, (height, width))
+    )
 
 
 def daily(

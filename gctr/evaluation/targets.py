@@ -22,7 +22,7 @@ BOUNDS = {  # rival: bound on the clean clip, and with noise of sigma 3
     "H.265": (0.78, 0.39),
     "AV1": (0.61, 0.41),
 }
-OWN = {"live H.264": "live H.264 with trellis", "AV1": "AV1, preset 5"}
+OWN = {"live H.264": "live H.264 with trellis", "H.265": "H.265 with RDOQ", "AV1": "AV1, preset 5"}
 
 
 def targets(rates: pd.DataFrame, *, at: float = 36.0) -> pd.DataFrame:

@@ -108,9 +108,11 @@ def fill_plate(picture: I420, plate: I420, mask: NDArray[np.bool_]) -> I420:
 
 
 def relight(picture: I420, exposure: Exposure) -> I420:
-    """Return the picture in the light that `exposure` leads to; its inverse leads back, but for clipped
-    pixels.
+    """Return the picture in the light that `exposure` leads to, itself if that is the same; the inverse leads back,
+    but for clipped pixels.
     """
+    if exposure == (1.0, 0.0):
+        return picture
     gain, offset = exposure
     levels = np.arange(256)
     luma = gain * (levels - DARK) + DARK + offset * SCALE
@@ -150,7 +152,7 @@ def find_objects(
         model.find_cells(to_bgr(picture))
         noise = model.noise() * SCALE
         exposure = model.exposure if light and _moved(model.exposure) else Exposure(1.0, 0.0)
-        lit = relight(picture, exposure) if exposure != (1.0, 0.0) else picture
+        lit = relight(picture, exposure)
         mask = object_mask(lit, plate, model.cells, tolerance=max(tolerance, 5 * noise), grow=grow)
         yield RoiPicture(lit, mask, exposure, model.cells)
 

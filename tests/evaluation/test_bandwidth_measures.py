@@ -13,7 +13,9 @@ from gctr.evaluation.bdrate import bd_rate, rate_at
 from gctr.evaluation.material import add_noise
 from gctr.evaluation.material import prepare as material_of
 from gctr.evaluation.quality import frame_quality, pooled_psnr, seam_ring, ssim_map, truth_objects
+from gctr.evaluation.storage import measure_floor
 from gctr.vision.background import boxes_to_mask
+from gctr.vision.encoders import FULL, encode
 
 
 @pytest.fixture
@@ -131,6 +133,16 @@ def test_the_ledger_adds_up_and_the_roi_saves_at_equal_quality(material):
     assert len(compared) == 1
     assert 0 < compared["ratio"].iloc[0] < 3
     assert bandwidth.ratios(table, at=at, index=False)["ratio"].iloc[0] < compared["ratio"].iloc[0]
+
+
+def test_the_floor_of_whole_frames_is_what_the_empty_scene_costs(clip, material):
+    preset = FULL["live H.264"]
+    still = sum(map(len, encode([material.plate] * 24, preset, 24))) / 24
+    full = bandwidth.measure_full(material, "live H.264", 24)["video_per_frame"]
+    floor = measure_floor(material, 24)
+    assert floor == pytest.approx(still, rel=0.02)
+    assert floor < 0.8 * full
+    assert measure_floor(material_of(clip, noise=5.0), 24) > 3 * floor
 
 
 def test_stills_and_jpeg_video_are_measured_on_composed_pictures(material):
