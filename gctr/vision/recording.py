@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -32,7 +33,7 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[Frame], fps: floa
     frames : iterable of NDArray[uint8], shape (H, W, 3)
         BGR, all of one size; consumed one by one.
     fps : float
-        Frames a second, above 0 and at most 1000.
+        Frames a second, 0.001 to 1000.
     crf : float
         H.264's constant rate factor, 0 (lossless but for the colour conversion) to 51; `.mkv` ignores it.
 
@@ -45,10 +46,10 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[Frame], fps: floa
     ------
     VideoError
         If there is no frame, a frame is no picture or differs in size, the file cannot be written (folder
-        missing, disk full), or the suffix is another one.
+        missing, disk full), `fps` is outside its limits, or the suffix is another one.
     """
-    if not 0 < fps <= 1000:
-        raise VideoError(f"frames a second must lie above 0 and at most 1000, not {fps}")
+    if not 0.001 <= fps <= 1000:
+        raise VideoError(f"frames a second must lie from 0.001 to 1000, not {fps}")
     rate = Fraction(fps).limit_denominator(1001)
     return _write(path, ((k / rate, frame) for k, frame in enumerate(frames)), rate, 1 / rate, crf)
 
@@ -93,12 +94,22 @@ def _write(
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         count = _encode(part, path.suffix.lower(), timed, rate, tick, crf)
-        os.replace(part, path)
+        _put_in_place(part, path)
     except av.error.FFmpegError as error:
         raise VideoError(f"cannot write {path}: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it is in its place, or its folder does not exist
+            part.unlink()
     return count
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    try:
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())  # after a power cut too, the name holds a whole video
+        os.replace(part, path)
+    except OSError as error:
+        raise VideoError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _encode(

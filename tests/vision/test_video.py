@@ -597,6 +597,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, suffix):
         ([], 25, "a.mkv", "no frame to write"),
         ([gradient(0)], 0, "a.mkv", "frames a second"),
         ([gradient(0)], float("nan"), "a.mkv", "frames a second"),
+        ([gradient(0)], 0.0004, "a.mkv", "frames a second"),
         ([gradient(0)], 25, "a.wmv", "name it .mkv"),
         ([gradient(0)], 25, "no/folder/a.mkv", "cannot write"),
         ([gradient(0), gradient(0, 32)], 25, "a.mp4", "frame 1 is"),
@@ -608,6 +609,15 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path, frames, fps
     with pytest.raises(VideoError, match=says):
         write_video(tmp_path / name, frames, fps)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_taken_by_a_folder_or_lies_under_a_file_is_told(tmp_path):
+    (tmp_path / "folder.mkv").mkdir()
+    (tmp_path / "file").write_bytes(b"kept")
+    for path in (tmp_path / "folder.mkv", tmp_path / "file" / "a.mkv"):
+        with pytest.raises(VideoError, match=f"cannot write {path}"):
+            write_video(path, [gradient(0)], 25)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.mkv"]
 
 
 def test_pictures_need_not_be_contiguous(tmp_path):
