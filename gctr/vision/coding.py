@@ -122,11 +122,24 @@ def encode_still(image: NDArray[np.uint8]) -> bytes:
 
 
 def decode_still(coded: bytes) -> NDArray[np.uint8]:
-    """Decode what `encode_still` made, as (H, W, 3) uint8 BGR."""
-    image = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR) if coded else None
+    """Decode what `encode_still` made, as (H, W, 3) uint8 BGR.
+
+    Raises
+    ------
+    CodingError
+        If it is damaged, no lossless WebP, or has a side above `MAX_SIDE`.
+    """
+    image = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR) if _is_still(coded) else None
     if image is None:
         raise CodingError("the still is damaged: ask for it again")
     return image.astype(np.uint8, copy=False)
+
+
+def _is_still(coded: bytes) -> bool:
+    # Looked at before a picture is allocated: a few bytes of PNG can announce a gigabyte. WebP's sides have 14 bits.
+    bits = int.from_bytes(coded[21:25], "little")
+    sides = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return coded[:4] == b"RIFF" and coded[8:16] == b"WEBPVP8L" and max(sides) <= MAX_SIDE
 
 
 def _h264_encoder(width: int, height: int, qp: int) -> av.VideoCodecContext:

@@ -1,11 +1,13 @@
 """Object video: composed by decoding, exact where it says so, one clear error where it is damaged."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gctr.vision.coding import (
+    MAX_SIDE,
     CodingError,
     decode_plate,
     decode_segment,
@@ -119,3 +121,13 @@ def test_stills_are_exact(width, height, seed):
 def test_a_damaged_still_is_refused(noise):
     with pytest.raises(CodingError):
         decode_still(noise)
+
+
+def test_a_still_of_another_format_or_beyond_the_limits_is_refused_unread():
+    picture = smooth(20, 30)
+    png = cv2.imencode(".png", picture)[1].tobytes()
+    whole = bytearray(encode_still(picture))
+    whole[21:25] = (MAX_SIDE | 15 << 14).to_bytes(4, "little")  # one column too many, 16 rows
+    for coded in (png, bytes(whole)):
+        with pytest.raises(CodingError, match="the still is damaged"):
+            decode_still(coded)
