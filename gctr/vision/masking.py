@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gctr.vision.painters import KINDS, PAINTERS, SOLID, SOLID_BGR, Bared, Kind, MaskStyle
+from gctr.vision.painters import KINDS, PAINTERS, SOLID, SOLID_BGR, Kind, MaskInput, MaskStyle
 
 __all__ = [
     "KINDS",
@@ -126,7 +126,7 @@ def paint(
     for box in np.asarray(boxes, dtype=int).reshape(-1, 4).tolist():
         x0, y0, x1, y1 = _checked(box, image.shape)
         behind = None if background is None else background[y0:y1, x0:x1]
-        cover = PAINTERS[style.kind](Bared(image[y0:y1, x0:x1], behind, (x0, y0)), style)
+        cover = PAINTERS[style.kind](MaskInput(image[y0:y1, x0:x1], behind, (x0, y0)), style)
         if style.ellipse:
             inside = ellipse_mask(x1 - x0, y1 - y0)
             masked[y0:y1, x0:x1][inside] = cover[inside]

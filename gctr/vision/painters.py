@@ -57,18 +57,18 @@ class MaskStyle:
             raise ValueError("scrambling needs a secret key of at least 16 random bytes")
 
 
-class Bared(NamedTuple):
-    """What a painter is given: the original `pixels` of a box, and the empty scene `behind` them where it is known.
+class MaskInput(NamedTuple):
+    """What a painter is given: the original `pixels` of a box, and the empty scene in their place where it is known.
 
-    Both are (h, w, 3) uint8 BGR; `place` is the box's upper left corner in the image, (x, y) in pixels.
+    Both are (h, w, 3) uint8 BGR; `origin` is the box's upper left corner in the image, (x, y) in pixels.
     """
 
     pixels: NDArray[np.uint8]
-    behind: NDArray[np.uint8] | None
-    place: tuple[int, int]
+    background: NDArray[np.uint8] | None
+    origin: tuple[int, int]
 
 
-Painter = Callable[[Bared, MaskStyle], NDArray[np.uint8]]
+Painter = Callable[[MaskInput, MaskStyle], NDArray[np.uint8]]
 """Returns what hides a box, (h, w, 3) uint8 BGR, and leaves alone what it was given."""
 
 
@@ -115,7 +115,7 @@ def _dct_matrix() -> NDArray[np.float64]:
 _DCT = _dct_matrix()
 
 
-def silhouette(face: NDArray[np.uint8], behind: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+def silhouette(face: NDArray[np.uint8], background: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     """Return the empty scene with one colour wherever the face differs from it; (h, w, 3) uint8 BGR.
 
     Raises
@@ -123,18 +123,18 @@ def silhouette(face: NDArray[np.uint8], behind: NDArray[np.uint8] | None) -> NDA
     ValueError
         If the empty scene is not known.
     """
-    if behind is None:
+    if background is None:
         raise ValueError("a silhouette needs the empty scene's picture, of the image's size")
-    moved = cv2.absdiff(face, behind).max(axis=2, keepdims=True) > _MOVED
-    return np.where(moved, np.array(SOLID_BGR, np.uint8), behind)
+    moved = cv2.absdiff(face, background).max(axis=2, keepdims=True) > _MOVED
+    return np.where(moved, np.array(SOLID_BGR, np.uint8), background)
 
 
 PAINTERS: dict[str, Painter] = {
-    "solid": lambda bared, style: np.full_like(bared.pixels, SOLID_BGR),
-    "pixelate": lambda bared, style: pixelate(bared.pixels, style.cells),
-    "blur": lambda bared, style: blur(bared.pixels, style.sigma),
-    "scramble": lambda bared, style: scramble(bared.pixels, style.key + repr(bared.place).encode()),
-    "silhouette": lambda bared, style: silhouette(bared.pixels, bared.behind),
+    "solid": lambda box, style: np.full_like(box.pixels, SOLID_BGR),
+    "pixelate": lambda box, style: pixelate(box.pixels, style.cells),
+    "blur": lambda box, style: blur(box.pixels, style.sigma),
+    "scramble": lambda box, style: scramble(box.pixels, style.key + repr(box.origin).encode()),
+    "silhouette": lambda box, style: silhouette(box.pixels, box.background),
 }
 """Every kind of mask by name. A line here is a kind for the camera, the notebooks and `gctr mask` alike."""
 

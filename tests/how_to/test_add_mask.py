@@ -16,15 +16,15 @@ from gctr.datasets import load_faces
 from gctr.evaluation.leakage import mask_faces, take_faces
 from gctr.parties.camera import CameraSettings
 from gctr.vision.masking import hide_faces, reveal_faces
-from gctr.vision.painters import KINDS, PAINTERS, SOLID_BGR, Bared, MaskStyle
+from gctr.vision.painters import KINDS, PAINTERS, SOLID_BGR, MaskInput, MaskStyle
 
 FACES = [(8, 4, 40, 44), (30, 20, 62, 48)]  # x0, y0, x1, y1; they overlap
 
 
 # Step 1: the painter. It depends on no pixel of the face, so it can leak nothing but the box.
-def stripes(bared: Bared, style: MaskStyle) -> NDArray[np.uint8]:
+def stripes(box: MaskInput, style: MaskStyle) -> NDArray[np.uint8]:
     """Return dark and grey stripes of two pixels, in place of a face."""
-    cover = np.full_like(bared.pixels, SOLID_BGR)
+    cover = np.full_like(box.pixels, SOLID_BGR)
     cover[np.arange(len(cover)) // 2 % 2 == 0] = 0
     return cover
 
