@@ -225,7 +225,7 @@ def _unpack(
         inside = moved[(cx >= x0) & (cx < x1) & (cy >= y0) & (cy < y1)]
         inside[:, :4] = inside[:, :4].clip([x0, y0, x0, y0], [x1, y1, x1, y1])
         kept.append(inside)
-    return np.concatenate(kept) if kept else found[:0]
+    return np.concatenate(kept)
 
 
 def centerface_weights() -> Path:
