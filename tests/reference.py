@@ -84,13 +84,6 @@ def bucket_ctr_keystream(
     return bytes(stream)
 
 
-def ctr_keystream(key: bytes, counter_block: bytes, size: int) -> bytes:
-    """NIST SP 800-38A, 6.5, with the standard incrementing function on all 128 bits."""
-    aes, first = AES.new(key, AES.MODE_ECB), int.from_bytes(counter_block, "big")
-    blocks = [aes.encrypt(((first + i) % 2**128).to_bytes(16, "big")) for i in range(-(-size // 16))]
-    return b"".join(blocks)[:size]
-
-
 def bucket_gcm_seal(
     key: bytes,
     nonce: bytes,

@@ -2,7 +2,6 @@
 
 import pytest
 
-from gctr.cipher.aes import available_backends, forced
+from gctr.cipher.aes import available_backends
 
 every_backend = pytest.mark.parametrize("backend", available_backends())
-using = forced  # usable around one hypothesis example, which a fixture is not

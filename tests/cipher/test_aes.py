@@ -19,7 +19,6 @@ from gctr.cipher._ir_counter import counter_kernel, listed_kernel, sub_word_kern
 from gctr.cipher._ir_groups import number_group_kernel, xor_group_kernel
 from gctr.cipher._ir_layout import cuts_kernel
 from gctr.cipher._ir_sha256 import hash_kernel
-from tests.cipher.backends import using
 
 HARDWARE = [name for name in aes.available_backends() if name != "library"]
 LANES = aes.LANES[aes.available_backends()[0]]
@@ -37,10 +36,10 @@ def test_fastest_backend_first_and_the_library_last(monkeypatch) -> None:
 def test_environment_forces_a_backend() -> None:
     before = aes.backend()
     for name in aes.available_backends():
-        with using(name):
+        with aes.forced(name):
             assert aes.backend() == name
     with (
-        using("table"),
+        aes.forced("table"),
         pytest.raises(RuntimeError, match=r"GCTR_AES=table cannot run on this CPU; use .*library"),
     ):
         ctr_xor(bytes(16), bytes(16), b"frame")

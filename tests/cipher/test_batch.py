@@ -17,7 +17,8 @@ from gctr.cipher import (
     gctr_xor_batch,
 )
 from gctr.cipher._layout import initial_ids
-from tests.cipher.backends import every_backend, using
+from gctr.cipher.aes import forced
+from tests.cipher.backends import every_backend
 
 
 class Messages:
@@ -52,7 +53,7 @@ fixed = settings(max_examples=15, deadline=None, derandomize=True)
 def test_ctr(backend: str, lengths: list[int], key_size: int, threads: int) -> None:
     m = Messages(lengths, key_size)
     offsets = m.offsets.tolist()
-    with using(backend):
+    with forced(backend):
         found = ctr_xor_batch(
             m.keys, m.counters, m.data, m.starts, m.lengths, offsets=m.offsets, threads=threads
         )
@@ -68,7 +69,7 @@ def test_gctr(backend: str, params: GctrParams, lengths: list[int], threads: int
     m = Messages([n or 1 for n in lengths])
     sizes, offsets = m.sizes.tolist(), m.offsets.tolist()
     place = {"sizes": m.sizes, "offsets": m.offsets, "params": params, "threads": threads}
-    with using(backend):
+    with forced(backend):
         found = gctr_xor_batch(m.keys, m.seeds, m.data, m.starts, m.lengths, **place)
         expected = m.expected(
             lambda i, piece: gctr_xor(
@@ -84,7 +85,7 @@ def test_gctr(backend: str, params: GctrParams, lengths: list[int], threads: int
 def test_bucket_ctr(backend: str, lengths: list[int], threads: int) -> None:
     m = Messages(lengths)
     sizes, offsets = m.sizes.tolist(), m.offsets.tolist()
-    with using(backend):
+    with forced(backend):
         found = bucket_ctr_xor_batch(
             m.keys,
             m.nonces,

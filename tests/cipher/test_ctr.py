@@ -1,7 +1,5 @@
 """AES-CTR on every backend against OpenSSL, at every alignment, across every carry of the counter."""
 
-import os
-
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -9,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gctr.cipher import ctr_xor
-from tests.cipher.backends import every_backend, using
+from gctr.cipher.aes import forced
+from tests.cipher.backends import every_backend
 
 LENGTHS = [0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 511, 512, 513, 1024, 5000]
 EDGES = {
@@ -31,7 +30,7 @@ def openssl(key: bytes, counter_block: bytes, data: bytes) -> bytes:
 @pytest.mark.parametrize("size", LENGTHS)
 def test_length(backend: str, size: int) -> None:
     key, counter, data = bytes(range(16)), bytes(range(16, 32)), bytes(i % 256 for i in range(size))
-    with using(backend):
+    with forced(backend):
         assert ctr_xor(key, counter, data) == openssl(key, counter, data)
 
 
@@ -40,7 +39,7 @@ def test_length(backend: str, size: int) -> None:
 @pytest.mark.parametrize("skip", [0, 5, 16, 47, 48])
 def test_counter_carries(backend: str, first: int, skip: int) -> None:
     key, counter, data = bytes(32), first.to_bytes(16, "big"), bytes(700)
-    with using(backend):
+    with forced(backend):
         assert ctr_xor(key, counter, data[skip:], offset=skip) == openssl(key, counter, data)[skip:]
 
 
@@ -60,7 +59,7 @@ def test_any_split_joins(
     unaligned = memory[before : before + len(data)]
     unaligned[:] = np.frombuffer(data, np.uint8)
     cut = min(cut, len(data))
-    with using(backend):
+    with forced(backend):
         ctr_xor(key, counter, unaligned[:cut], out=unaligned[:cut])
         ctr_xor(key, counter, unaligned[cut:], offset=cut, out=unaligned[cut:])
     assert unaligned.tobytes() == openssl(key, counter, data)
@@ -73,7 +72,7 @@ def test_far_offset(backend: str, offset: int) -> None:
     first, data = 7, bytes(40)
     start = ((first + offset // 16) % 2**128).to_bytes(16, "big")
     expected = openssl(bytes(16), start, bytes(offset % 16) + data)[offset % 16 :]
-    with using(backend):
+    with forced(backend):
         assert ctr_xor(bytes(16), first.to_bytes(16, "big"), data, offset=offset) == expected
 
 
@@ -81,7 +80,7 @@ def test_far_offset(backend: str, offset: int) -> None:
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_nothing(backend: str, threads: int) -> None:
     data = np.arange(100_001, dtype=np.uint8)
-    with using(backend):
+    with forced(backend):
         one = ctr_xor(bytes(16), bytes(16), data, offset=11)
         assert np.array_equal(ctr_xor(bytes(16), bytes(16), data, offset=11, threads=threads), one)
 
@@ -90,11 +89,6 @@ def test_threads_change_nothing(backend: str, threads: int) -> None:
 def test_output_past_the_cache(backend: str) -> None:
     size = (1 << 25) + 4097
     data, out = np.zeros(size, np.uint8), np.empty(size, np.uint8)
-    with using(backend):
+    with forced(backend):
         ctr_xor(bytes(16), bytes(16), data, out=out)
     assert out.tobytes() == openssl(bytes(16), bytes(16), bytes(size))
-
-
-def test_default_backend_is_the_forced_one_s_equal() -> None:
-    data = os.urandom(4096)
-    assert ctr_xor(bytes(16), bytes(16), data) == openssl(bytes(16), bytes(16), data)

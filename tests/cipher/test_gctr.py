@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from gctr.cipher import GctrParams, bucket_ctr_xor, bucket_layout, ctr_xor, gctr_xor, initial_bucket_id
 from gctr.cipher._groups import gctr_into
 from gctr.cipher._readings import runs_into
-from gctr.cipher.aes import LANES, available_backends
+from gctr.cipher.aes import LANES, available_backends, forced
 from gctr.cipher.buckets import split128
 from tests import reference
-from tests.cipher.backends import every_backend, using
+from tests.cipher.backends import every_backend
 
 KEY, SEED, NONCE = bytes(range(16)), bytes(range(32, 48)), bytes(range(8))
 READINGS = [
@@ -36,7 +36,7 @@ def twin(key: bytes, seed: bytes, size: int, p: GctrParams) -> bytes:
 @pytest.mark.parametrize("params", READINGS, ids=str)
 def test_reading(backend: str, params: GctrParams) -> None:
     size = 27_001
-    with using(backend):
+    with forced(backend):
         assert gctr_xor(KEY, SEED, bytes(size), params=params) == twin(KEY, SEED, size, params)
 
 
@@ -55,7 +55,7 @@ def test_any_piece(
 ) -> None:
     start, stop = sorted((min(a, size), min(b, size)))
     key = bytes(range(key_size))
-    with using(backend):
+    with forced(backend):
         piece = gctr_xor(key, seed, bytes(stop - start), size=size, offset=start, params=params)
     assert piece == twin(key, seed, size, params)[start:stop]
 
@@ -70,7 +70,7 @@ def test_any_piece_of_bucket_ctr(backend: str, shape: dict, size: int, a: int, l
     start = min(a, size)
     stop = min(start + length, size)
     expected = reference.bucket_ctr_keystream(KEY, NONCE, SEED, size, **shape)[start:stop]
-    with using(backend):
+    with forced(backend):
         place = {"size": size, "offset": start, "params": GctrParams(**shape)}
         assert bucket_ctr_xor(KEY, NONCE, SEED, bytes(stop - start), **place) == expected
 
@@ -80,7 +80,7 @@ def test_pieces_cut_at_and_beside_every_bucket(backend: str) -> None:
     size = 3300
     data = np.arange(size, dtype=np.uint8)
     starts = bucket_layout(SEED, size).starts.tolist()
-    with using(backend):
+    with forced(backend):
         whole = gctr_xor(KEY, SEED, data)
         for cut in {c + d for c in (*starts, 1600, 3200) for d in (-1, 0, 1)} - {-1}:
             pieces = [
@@ -94,7 +94,7 @@ def test_pieces_cut_at_and_beside_every_bucket(backend: str) -> None:
 def test_threads_change_nothing(backend: str) -> None:
     data = np.arange(50_000, dtype=np.uint8)
     place = {"size": 90_000, "offset": 777}
-    with using(backend):
+    with forced(backend):
         assert np.array_equal(
             gctr_xor(KEY, SEED, data, threads=3, **place), gctr_xor(KEY, SEED, data, **place)
         )
@@ -113,7 +113,7 @@ def test_last_group_of_sixteen_exabytes(backend: str) -> None:
     stream = b"".join(
         (vectors[16 * i : 16 * i + 16] * 100)[: int(length)] for i, length in enumerate(layout.lengths)
     )
-    with using(backend):
+    with forced(backend):
         assert gctr_xor(KEY, SEED, bytes(3000), size=size, offset=size - 3000) == stream[skip:]
 
 
@@ -157,7 +157,7 @@ def test_output_past_the_cache(backend: str) -> None:
     size = (1 << 25) + 4097
     data, out = np.zeros(size, np.uint8), np.empty(size, np.uint8)
     tail = slice(size - 20_000, size)
-    with using(backend):
+    with forced(backend):
         gctr_xor(KEY, SEED, data, out=out)
         assert np.array_equal(out[tail], gctr_xor(KEY, SEED, data[tail], size=size, offset=tail.start))
         bucket_ctr_xor(KEY, NONCE, SEED, data, out=out)
