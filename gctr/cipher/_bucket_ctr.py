@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit
 
-from gctr.cipher._groups import BLOCK, GROUP_BUCKETS
+from gctr.cipher._buffers import BLOCK
+from gctr.cipher._groups import GROUP_BUCKETS
 from gctr.cipher._intrinsics import aes_listed, draw_cuts, number_group, settle, swap_bytes
 from gctr.cipher._ir_layout import CUTS, GROUPS, UNITS
 from gctr.cipher._layout import group_ends

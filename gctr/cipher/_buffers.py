@@ -1,4 +1,4 @@
-"""Checks of what callers hand in: keys and nonces of the right size, data and output as flat uint8 arrays."""
+"""Checks of what callers hand in: secrets of the right size, data and output as flat uint8 arrays."""
 
 from typing import Any, TypeAlias
 
@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 Octets: TypeAlias = NDArray[np.uint8]
 BytesLike: TypeAlias = bytes | bytearray | memoryview | Octets
 
+BLOCK = 16  # bytes of an AES block
 KEY_SIZES = (16, 24, 32)
+NONCE_SIZES = (8,)
+SEED_SIZES = (16,)
 UINT8 = np.dtype(np.uint8)  # made once: NumPy takes longer to look the type up than to make an array
 
 

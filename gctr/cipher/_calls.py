@@ -7,9 +7,10 @@ import numpy as np
 from numba import njit
 
 from gctr.cipher._bucket_ctr import bucket_ctr_into
+from gctr.cipher._buffers import BLOCK
 from gctr.cipher._groups import GROUP_BYTES, gctr_into
 from gctr.cipher._intrinsics import hash_1
-from gctr.cipher.aes import BLOCK, ctr_into
+from gctr.cipher.aes import ctr_into
 
 
 @njit(cache=True, nogil=True)

@@ -9,15 +9,14 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gctr.cipher._bucket_ctr import CUT_WORDS, SPARE, list_counters
-from gctr.cipher._buffers import UINT8, Octets
+from gctr.cipher._buffers import BLOCK, UINT8, Octets
 from gctr.cipher._calls import bucket_ctr_call, ctr_call, gctr_call, signed
 from gctr.cipher._groups import gctr_given
 from gctr.cipher._readings import runs_given, runs_into
-from gctr.cipher.aes import BLOCK, LANES, backend, library_blocks, library_ctr
-from gctr.cipher.buckets import VERSION_1, GctrParams, initial_bucket_id, split128
+from gctr.cipher.aes import LANES, backend, library_blocks, library_ctr
+from gctr.cipher.buckets import VERSION_1, GctrParams, bucket_ids, initial_bucket_id, split128
 
 STREAM_BYTES = 1 << 24  # from here on an output of its own is written past the cache, as memcpy does
 LIBRARY_BYTES = 1 << 22  # data whose counters the library encrypts in one call
@@ -111,15 +110,6 @@ def in_threads(
 def thread_pool(threads: int) -> ThreadPoolExecutor:
     """Return the pool of that many threads; made once, since starting a thread costs as much as a megabyte."""
     return ThreadPoolExecutor(threads, thread_name_prefix="gctr-cipher")
-
-
-def bucket_ids(sid: int, index: NDArray[np.uint64]) -> Octets:
-    """Return ``sid + index`` modulo 2**128, (n, 16) uint8, big-endian."""
-    upper, lower = split128(sid)
-    words = np.empty((index.size, 2), ">u8")
-    words[:, 1] = total = lower + index
-    words[:, 0] = upper + (total < lower)
-    return words.view(np.uint8)
 
 
 def _gctr_library(key: bytes, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets) -> None:

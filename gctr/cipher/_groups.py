@@ -7,11 +7,11 @@ Twins: tests/reference.py.
 import numpy as np
 from numba import njit
 
+from gctr.cipher._buffers import BLOCK
 from gctr.cipher._intrinsics import draw_cuts, mulhi, settle, xor_group
 from gctr.cipher._ir_layout import CUTS, GROUPS, UNITS
 from gctr.cipher.aes import SCHEDULE_WORDS, count_into, key_schedule
 
-BLOCK = 16
 GROUP_BUCKETS = CUTS + 1
 GROUP_BYTES = BLOCK * UNITS
 TILE_BYTES = GROUPS * GROUP_BYTES

@@ -6,9 +6,9 @@ Twins: tests/reference.py, on NumPy's Philox.
 import numpy as np
 from numba import njit
 
+from gctr.cipher._buffers import BLOCK
 from gctr.cipher._intrinsics import hash_1, hash_16, mulhi, trailing_zeros
 
-BLOCK = 16
 HASHED = 16  # messages hashed at once
 
 

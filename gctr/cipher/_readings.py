@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit
 
-from gctr.cipher._groups import BLOCK, make_vectors, vector_id, xor_bytes
+from gctr.cipher._buffers import BLOCK
+from gctr.cipher._groups import make_vectors, vector_id, xor_bytes
 from gctr.cipher._intrinsics import xor_marked, xor_run
 from gctr.cipher._layout import group_ends, mark_cuts
 from gctr.cipher.aes import SCHEDULE_WORDS, key_schedule

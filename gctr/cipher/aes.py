@@ -25,10 +25,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers import modes as library_modes
 from numba import njit
 
-from gctr.cipher._buffers import Octets
+from gctr.cipher._buffers import BLOCK, Octets
 from gctr.cipher._intrinsics import aes_counter, can_run, settle, sub_word, target_of
 
-BLOCK = 16  # bytes
 SCHEDULE_WORDS = 60  # of the longest key schedule, 15 round keys
 ENVIRONMENT = "GCTR_AES"
 

@@ -2,7 +2,8 @@
 the cipher.
 
 All messages stand in one flat buffer; message i is ``data[starts[i] : starts[i] + lengths[i]]`` and is written to the
-same place of the output. Oracle: the single-message functions of `gctr.cipher.modes`.
+same place of the output. Starts, lengths, offsets and sizes are below 2**62. Oracle: the single-message functions of
+`gctr.cipher.modes`.
 """
 
 from typing import Any
@@ -10,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gctr.cipher._buffers import BytesLike, Octets, result_like
+from gctr.cipher._buffers import BLOCK, NONCE_SIZES, SEED_SIZES, BytesLike, Octets, result_like
 from gctr.cipher._engine import bucket_ctr_piece, ctr_piece, gctr_piece
 from gctr.cipher._layout import initial_ids
 from gctr.cipher._messages import Batch, Rows, bucket_ctr_many, ctr_many, gctr_many, pairs, rows
-from gctr.cipher.aes import BLOCK
 from gctr.cipher.buckets import VERSION_1, GctrParams
 from gctr.cipher.modes import check_bucket_limit, warn_insecure
 
@@ -116,7 +116,7 @@ def gctr_xor_batch(
     """
     warn_insecure()
     batch = Batch.checked(keys, data, starts, lengths, offsets, out, threads)
-    each, whole = rows(seeds, "seeds", (BLOCK,), batch.n), batch.sizes(sizes)
+    each, whole = rows(seeds, "seeds", SEED_SIZES, batch.n), batch.sizes(sizes)
     sids = _initial_ids(each, whole)
     first, skip = np.divmod(batch.offsets, params.group_bytes)
 
@@ -167,12 +167,12 @@ def bucket_ctr_xor_batch(
     Raises
     ------
     TypeError, ValueError
-        As `ctr_xor_batch`; also 2**32 buckets or more.
+        As `gctr_xor_batch`; also a unit other than the block, and more than 2**32 buckets.
     """
     batch = Batch.checked(keys, data, starts, lengths, offsets, out, threads)
     whole = batch.sizes(sizes)
     check_bucket_limit(int(whole.max(initial=0)), params)
-    each, octets = rows(seeds, "seeds", (BLOCK,), batch.n), rows(nonces, "nonces", (8,), batch.n)
+    each, octets = rows(seeds, "seeds", SEED_SIZES, batch.n), rows(nonces, "nonces", NONCE_SIZES, batch.n)
     sids, numbers = _initial_ids(each, whole), octets.view(">u8").astype(np.uint64).ravel()
     shape, (first, skip) = (params.group_size, params.buckets), np.divmod(batch.offsets, params.group_bytes)
 

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.cipher._buffers import as_secret
+from gctr.cipher._buffers import BLOCK, SEED_SIZES, Octets, as_secret
 from gctr.cipher._layout import bucket_ends
 
-BLOCK = 16  # bytes of an AES block
+TAG = 16  # bytes of the tag that `bucket_gcm_seal` puts after each bucket
 MAX_GROUP_SIZE = 1 << 16
 
 
@@ -105,20 +105,18 @@ class BucketLayout:
         return len(self.index)
 
     @property
-    def ids(self) -> NDArray[np.uint8]:
-        """Bucket ids, (n, 16) uint8, big-endian: `sid + index` modulo 2**128."""
-        packed = b"".join(((self.sid + int(b)) % (1 << 128)).to_bytes(16, "big") for b in self.index)
-        return np.frombuffer(packed, np.uint8).reshape(-1, BLOCK)
+    def ids(self) -> Octets:
+        """Bucket ids, (n, 16) uint8, big-endian: ``sid + index`` modulo 2**128."""
+        return bucket_ids(self.sid, self.index)
 
     @property
     def sealed_range(self) -> tuple[int, int]:
         """First byte and end of these buckets in what `bucket_gcm_seal` returns, a 16-byte tag a bucket."""
         if not len(self):
             return 0, 0
-        first, last = int(self.index[0]), int(self.index[-1])
-        return int(self.starts[0]) + BLOCK * first, int(self.starts[-1] + self.lengths[-1]) + BLOCK * (
-            last + 1
-        )
+        tags_before, tags = TAG * int(self.index[0]), TAG * len(self)
+        start, length = int(self.starts[0]), int(self.lengths.sum())
+        return start + tags_before, start + length + tags_before + tags
 
 
 def initial_bucket_id(seed: bytes, size: int) -> int:
@@ -137,7 +135,7 @@ def initial_bucket_id(seed: bytes, size: int) -> int:
     """
     if not 1 <= size < 1 << 64:
         raise ValueError(f"size must be 1 to 2**64 - 1 bytes, not {size}")
-    mixed = int.from_bytes(as_secret(seed, "seed", (16,)), "big") ^ size
+    mixed = int.from_bytes(as_secret(seed, "seed", SEED_SIZES), "big") ^ size
     return int.from_bytes(hashlib.sha256(mixed.to_bytes(16, "big")).digest()[:16], "big")
 
 
@@ -179,6 +177,15 @@ def bucket_layout(
     starts, cut = bounds[:-1][touched], np.minimum(bounds[1:][touched], np.uint64(size - base))
     index = np.flatnonzero(touched).astype(np.uint64) + np.uint64(first * params.buckets)
     return BucketLayout(sid, size, params, index, starts + np.uint64(base), cut - starts)
+
+
+def bucket_ids(sid: int, index: NDArray[np.uint64]) -> Octets:
+    """Return ``sid + index`` modulo 2**128, (n, 16) uint8, big-endian."""
+    upper, lower = split128(sid)
+    words = np.empty((index.size, 2), ">u8")
+    words[:, 1] = total = lower + index
+    words[:, 0] = upper + (total < lower)
+    return words.view(np.uint8)
 
 
 def groups_of_range(start: int, stop: int, params: GctrParams) -> tuple[int, int]:

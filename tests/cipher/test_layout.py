@@ -12,7 +12,7 @@ from gctr.cipher._bucket_ctr import CUT_WORDS, SPARE, list_counters
 from gctr.cipher._intrinsics import draw_cuts
 from gctr.cipher._layout import bucket_ends
 from gctr.cipher.aes import LANES, available_backends
-from gctr.cipher.buckets import split128
+from gctr.cipher.buckets import bucket_ids, split128
 from tests import reference
 
 SEED = bytes(range(16))
@@ -66,6 +66,14 @@ def test_range_at_the_end_of_sixteen_exabytes() -> None:
     assert layout.index.tolist() == [5 * group + j]
     assert layout.starts.tolist() == [starts[j]]
     assert int(layout.starts[0]) + int(layout.lengths[0]) == size
+
+
+def test_ids_count_modulo_2_to_the_128() -> None:
+    """Both carries: from the lower half into the upper, and out of the upper."""
+    index = np.array([0, 1, 2, 2**64 - 1], np.uint64)
+    for sid in (2**128 - 2, 2**64 - 2, 5):
+        found = [int.from_bytes(row.tobytes(), "big") for row in bucket_ids(sid, index)]
+        assert found == [(sid + int(number)) % 2**128 for number in index]
 
 
 def test_sid_of_xor() -> None:
