@@ -5,19 +5,23 @@ References: NIST SP 800-38A (CTR); `gctr.cipher` for GCTR version 1. Oracle: Ope
 """
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from gctr.cipher._buffers import (
+    BLOCK,
     KEY_SIZES,
+    NONCE_SIZES,
+    SEED_SIZES,
     BytesLike,
+    Octets,
     as_secret,
     check_range,
     result_like,
     source_and_target,
 )
 from gctr.cipher._engine import bucket_ctr_piece, ctr_piece, gctr_piece, in_threads
-from gctr.cipher.aes import BLOCK
 from gctr.cipher.buckets import VERSION_1, GctrParams
 
 MAX_BUCKETS = 1 << 32
@@ -69,10 +73,10 @@ def ctr_xor(
     No two streams under one key may share a counter value.
     """
     key, counter = as_secret(key, "key", KEY_SIZES), as_secret(counter_block, "counter_block", (BLOCK,))
-    octets, target = source_and_target(data, out)
-    check_range(offset, octets.size, BLOCK << 128)
-    in_threads(partial(ctr_piece, key, counter), offset, octets, target, THREAD_STEP, threads)
-    return result_like(data, out, target)
+    src, dst = source_and_target(data, out)
+    check_range(offset, src.size, BLOCK << 128)
+    in_threads(partial(ctr_piece, key, counter), offset, src, dst, THREAD_STEP, threads)
+    return result_like(data, out, dst)
 
 
 def gctr_xor(
@@ -93,7 +97,8 @@ def gctr_xor(
 
     Parameters
     ----------
-    key : bytes-like, 16, 24 or 32 bytes
+    key, out, threads
+        As for `ctr_xor`.
     seed : bytes-like, 16 bytes
     data : bytes-like or uint8 array
         The whole data, or a piece of it.
@@ -103,14 +108,11 @@ def gctr_xor(
         Position of `data` in the whole data, in bytes; any.
     params : GctrParams
         Reading of the paper.
-    out : writable bytes-like or uint8 array, optional
-        Where to write; `data` itself works in place.
-    threads : int
-        Parts to work on at once; worth it from about a megabyte.
 
     Returns
     -------
-    bytes, or uint8 array of the shape of `data` where `data` is an array; `out` where it is given.
+    bytes or uint8 array
+        As `ctr_xor`.
 
     Raises
     ------
@@ -123,13 +125,8 @@ def gctr_xor(
         Once a process.
     """
     warn_insecure()
-    key, seed = as_secret(key, "key", KEY_SIZES), as_secret(seed, "seed", (16,))
-    octets, target = source_and_target(data, out)
-    size = _whole_size(size, offset, octets.size)
-    if octets.size:
-        piece = partial(gctr_piece, key, seed, size, params)
-        in_threads(piece, offset, octets, target, params.group_bytes, threads)
-    return result_like(data, out, target)
+    key, seed = as_secret(key, "key", KEY_SIZES), as_secret(seed, "seed", SEED_SIZES)
+    return _xor_groups(partial(gctr_piece, key, seed), data, size, offset, params, out, threads)
 
 
 def bucket_ctr_xor(
@@ -151,39 +148,32 @@ def bucket_ctr_xor(
 
     Parameters
     ----------
-    key : bytes-like, 16, 24 or 32 bytes
+    key, data, size, offset, out, threads
+        As for `gctr_xor`.
     nonce : bytes-like, 8 bytes
     seed : bytes-like, 16 bytes
         Places the buckets.
-    data : bytes-like or uint8 array
-        The whole data, or a piece of it.
-    size, offset, out, threads
-        As for `gctr_xor`.
     params : GctrParams
         `group_size` and `buckets`; the unit must be the block.
 
     Returns
     -------
-    bytes, or uint8 array of the shape of `data` where `data` is an array; `out` where it is given.
+    bytes or uint8 array
+        As `ctr_xor`.
 
     Raises
     ------
     TypeError, ValueError
-        As for `gctr_xor`; also for 2**32 buckets or more, where the counter would wrap into reuse.
+        As for `gctr_xor`; also a unit other than the block, and more than 2**32 buckets, whose 32-bit number would
+        wrap into reuse.
 
     Notes
     -----
     A (key, nonce) pair must serve one message only, whatever its seed and size.
     """
-    key, nonce = as_secret(key, "key", KEY_SIZES), as_secret(nonce, "nonce", (8,))
-    seed = as_secret(seed, "seed", (16,))
-    octets, target = source_and_target(data, out)
-    size = _whole_size(size, offset, octets.size)
-    check_bucket_limit(size, params)
-    if octets.size:
-        piece = partial(bucket_ctr_piece, key, nonce, seed, size, params)
-        in_threads(piece, offset, octets, target, params.group_bytes, threads)
-    return result_like(data, out, target)
+    key, nonce = as_secret(key, "key", KEY_SIZES), as_secret(nonce, "nonce", NONCE_SIZES)
+    piece = partial(bucket_ctr_piece, key, nonce, as_secret(seed, "seed", SEED_SIZES))
+    return _xor_groups(piece, data, size, offset, params, out, threads, check_bucket_limit)
 
 
 def check_bucket_limit(size: int, params: GctrParams) -> None:
@@ -202,6 +192,26 @@ def check_bucket_limit(size: int, params: GctrParams) -> None:
             f"{size} bytes have more than 2**32 buckets, the bucket counter would wrap into reuse; "
             "split the data under several nonces or raise group_size"
         )
+
+
+def _xor_groups(
+    piece: Callable[[int, GctrParams, int, Octets, Octets], None],
+    data: BytesLike,
+    size: int | None,
+    offset: int,
+    params: GctrParams,
+    out: BytesLike | None,
+    threads: int,
+    check: Callable[[int, GctrParams], None] | None = None,
+) -> Any:
+    """Call ``piece(size, params, offset, src, dst)`` on the data, cut between groups among the threads."""
+    src, dst = source_and_target(data, out)
+    whole = _whole_size(size, offset, src.size)
+    if check is not None:
+        check(whole, params)
+    if src.size:
+        in_threads(partial(piece, whole, params), offset, src, dst, params.group_bytes, threads)
+    return result_like(data, out, dst)
 
 
 def _whole_size(size: int | None, offset: int, length: int) -> int:
