@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gctr.cipher._buffers import KEY_SIZES, BytesLike, as_octets, as_secret
-from gctr.cipher.buckets import VERSION_1, BucketLayout, GctrParams, bucket_layout
+from gctr.cipher._buffers import KEY_SIZES, NONCE_SIZES, SEED_SIZES, BytesLike, as_octets, as_secret
+from gctr.cipher.buckets import TAG, VERSION_1, BucketLayout, GctrParams, bucket_layout
 from gctr.cipher.modes import check_bucket_limit
 
-TAG = 16
 _DOMAIN = b"gctr bucket_gcm 1"
 
 
@@ -149,8 +148,10 @@ def bucket_gcm_open_range(
         Wrong sizes, or a range outside the data.
     """
     opener = _Buckets(key, nonce, seed, associated_data, params)
-    layout = opener.layout(size, start, stop)
     octets = as_octets(part, "part").data
+    if stop - start > len(octets):  # before a layout is made: a forged size or range may claim exabytes
+        raise AuthenticationError(f"{_FAILED} ({len(octets)} sealed bytes cannot hold bytes {start}:{stop})")
+    layout = opener.layout(size, start, stop)
     first, end = layout.sealed_range
     if len(octets) != end - first:
         raise AuthenticationError(
@@ -183,7 +184,7 @@ class _Buckets:
         params: GctrParams,
     ) -> None:
         self._aead = AESGCM(as_secret(key, "key", KEY_SIZES))
-        self._nonce, self._seed = as_secret(nonce, "nonce", (8,)), as_secret(seed, "seed", (16,))
+        self._nonce, self._seed = as_secret(nonce, "nonce", NONCE_SIZES), as_secret(seed, "seed", SEED_SIZES)
         self._associated_data = as_octets(associated_data, "associated_data").tobytes()
         self._params = params
 

@@ -180,6 +180,13 @@ def test_too_many_buckets() -> None:
         bucket_gcm_open_range(*SECRETS, bytes(100), **place)
 
 
+def test_a_claimed_range_larger_than_its_part_costs_nothing() -> None:
+    """Its layout would have gigabytes: a forged header must not make the reader compute it."""
+    largest = 2**32 // 5 * 1600
+    with pytest.raises(AuthenticationError, match="100 sealed bytes cannot hold"):
+        bucket_gcm_open_range(*SECRETS, bytes(100), size=largest, start=0, stop=largest)
+
+
 def test_error_names_no_secret(sealed: bytes) -> None:
     with pytest.raises(AuthenticationError) as caught:
         bucket_gcm_open(KEY, NONCE, bytes(16), sealed)
