@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from gctr.evaluation.roi_speed import STAGES, LiveRate
-from gctr.vision.objects import Named
+from gctr.vision.objects import Detection
 
 STYLES = ("-", "--", "-.", ":")
 TARGET = 35  # frames a second that a live camera should reach
@@ -62,7 +62,7 @@ def draw_live(live: LiveRate) -> Figure:
     return figure
 
 
-def label_objects(ax: Axes, objects: Sequence[Named]) -> None:
+def label_objects(ax: Axes, objects: Sequence[Detection]) -> None:
     """Outline objects on the picture that `ax` shows, with name and score."""
     show: dict[str, Any] = {
         "color": "white",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gctr.datasets import Clip, check, model_path
 from gctr.vision.background import BackgroundModel, KnnBackground, Mog2Background
-from gctr.vision.objects import FastestDet, Named
+from gctr.vision.objects import Detection, FastestDet
 from gctr.vision.roi import cells_to_mask, clean_cells, count_cells
 from gctr.vision.running import CELL, CLOSING, RunningBackground
 
@@ -99,7 +99,7 @@ def compare_models(clip: Clip, models: Mapping[str, BackgroundModel]) -> Compari
     )
 
 
-def name_objects(frame: Image) -> list[Named] | str:
+def name_objects(frame: Image) -> list[Detection] | str:
     """Return what FastestDet sees in an (H, W, 3) uint8 BGR frame, or a sentence where its weights are not here."""
     if not check("fastestdet").ok:
         return "FastestDet's weights are not here: gctr datasets fetch fastestdet"

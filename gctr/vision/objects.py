@@ -1,4 +1,4 @@
-"""Objects named: FastestDet, a detector of the 80 COCO classes in one megabyte, on OpenCV's dnn module.
+"""Object detection: FastestDet, a detector of the 80 COCO classes in one megabyte, on OpenCV's dnn module.
 
 A background model says that something moves, this says what it is. It tells people from cars where only people matter,
 and `FastestDet.find_people` keeps people who stand still out of a registered plate.
@@ -29,7 +29,7 @@ _WORDS = (  # the 80 COCO classes in their order, one word each
 COCO = tuple(_WORDS.split())
 
 
-class Named(NamedTuple):
+class Detection(NamedTuple):
     """One object: x0, y0, x1, y1 in pixels, its COCO class, and a score in 0..1."""
 
     xyxy: tuple[int, int, int, int]
@@ -56,7 +56,7 @@ class FastestDet:
         self._net = cv2.dnn.readNetFromONNX(str(weights))
         self._threshold, self._overlap = threshold, overlap
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Named]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Return the objects of an (H, W, 3) uint8 BGR image, surest first."""
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         self._net.setInput(cv2.dnn.blobFromImage(small, 1 / 255))
@@ -68,11 +68,11 @@ class FastestDet:
         xywh = np.column_stack([pixels[:, :2], pixels[:, 2:] - pixels[:, :2]])
         shifted = xywh + np.array([1, 0, 0, 0]) * (classes * 2 * width)[:, None]  # classes never overlap
         keep = cv2.dnn.NMSBoxes(shifted.tolist(), scores.tolist(), 0.0, self._overlap) if len(boxes) else []
-        return [_named(pixels[i], classes[i], scores[i]) for i in np.asarray(keep, int).ravel()]
+        return [_detection(pixels[i], classes[i], scores[i]) for i in np.asarray(keep, int).ravel()]
 
     def find_people(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Return the boxes of people, (N, 4) int32 xyxy."""
-        people = [named.xyxy for named in self.detect(image) if named.label == "person"]
+        """Return the boxes of the people in an (H, W, 3) uint8 BGR image, (N, 4) int32 xyxy."""
+        people = [found.xyxy for found in self.detect(image) if found.label == "person"]
         return np.array(people, np.int32).reshape(-1, 4)
 
 
@@ -89,6 +89,6 @@ def _decode(
     return np.concatenate([centre - half, centre + half]).T, score[rows, columns], answer[5:].argmax(axis=0)
 
 
-def _named(box: NDArray[np.float64], number: int, score: float) -> Named:
+def _detection(box: NDArray[np.float64], number: int, score: float) -> Detection:
     x0, y0, x1, y1 = np.rint(box).astype(int).tolist()
-    return Named((x0, y0, x1, y1), COCO[number], float(score))
+    return Detection((x0, y0, x1, y1), COCO[number], float(score))

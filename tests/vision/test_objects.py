@@ -55,10 +55,10 @@ def test_people_are_found_in_public_footage():
         iou = iou_matrix(boxes.to_numpy(), detector.find_people(frame))
         found, people = found + int((iou.max(axis=1, initial=0) > 0.5).sum()), people + len(boxes)
         height, width = frame.shape[:2]
-        for named in detector.detect(frame):
-            x0, y0, x1, y1 = named.xyxy
+        for detection in detector.detect(frame):
+            x0, y0, x1, y1 = detection.xyxy
             assert 0 <= x0 < x1 <= width
             assert 0 <= y0 < y1 <= height
-            assert named.label in COCO
-            assert 0.5 < named.score <= 1
+            assert detection.label in COCO
+            assert 0.5 < detection.score <= 1
     assert found / people > 0.6  # 0.8 over the whole clip
