@@ -34,13 +34,13 @@ def stages(observation: Observation) -> dict[str, NDArray[np.uint8]]:
         "captured frame": observation.captured,
         "objects found (ROI)": observation.captured,
         "background gone": np.where(sent, observation.captured, np.uint8(255)),
-        "faces masked": np.where(sent, observation.objects, np.uint8(255)),
+        "faces or heads masked": np.where(sent, observation.objects, np.uint8(255)),
     }
 
 
 def face_boxes(observation: Observation) -> NDArray[np.int32]:
     """Return the boxes of the faces that were found or filled in, (N, 4) xyxy, without fail-safe covers."""
-    known = [cover.xyxy for cover in observation.covers if cover.reason in ("found", "between", "held")]
+    known = [cover.xyxy for cover in observation.covers if cover.is_face]
     return np.array(known, np.int32).reshape(-1, 4)
 
 

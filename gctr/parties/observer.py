@@ -191,9 +191,8 @@ class Observer:
         boxes = np.array([cover.xyxy for cover in sent], np.int32).reshape(-1, 4)
         patches: dict[int, list[Patch]] = {}
         for cover, parts in zip(sent, split_boxes(boxes), strict=True):
-            face = cover.reason in ("found", "between", "held")
-            if parts and (self.settings.seal == "all" or face):
-                exact = {"all": True, "faces": face, "none": False}[self.settings.exact]
+            if parts and (self.settings.seal == "all" or cover.is_face):
+                exact = {"all": True, "faces": cover.is_face, "none": False}[self.settings.exact]
                 patches.setdefault(cover.track_id, []).extend(cut(image, parts, exact=exact))
         size = image.shape[:2]
         region = cells_to_mask(cells, CELL, size) & boxes_to_mask(_boxes(followed.tracks), size)

@@ -22,6 +22,7 @@ from gctr.vision.tracks import Track
 SURE = 0.35  # score from which one face in an object's upper half is taken to be its face
 _RANK: dict[Reason, int] = {"found": 0, "between": 1, "held": 2}
 _NARROW = 7.0  # face widths within which an object is taken to be one person
+_HEAD = 0.4  # share of a person's height, from the top, that holds the head
 
 
 class Cover(NamedTuple):
@@ -30,6 +31,11 @@ class Cover(NamedTuple):
     track_id: int
     xyxy: tuple[int, int, int, int]
     reason: Reason
+
+    @property
+    def is_face(self) -> bool:
+        """Whether it covers a known face, and not a head or body for want of one."""
+        return self.reason in _RANK
 
 
 def cover_objects(
@@ -88,7 +94,7 @@ def confine(covers: Sequence[Cover], cells: NDArray[np.bool_], cell: int = 8) ->
     """
     kept: list[Cover] = []
     for cover in covers:
-        if cover.reason in _RANK:
+        if cover.is_face:
             kept.append(cover)
         else:
             kept += [cover._replace(xyxy=box) for box in _runs(cover.xyxy, cells, cell)]
@@ -118,7 +124,7 @@ def _runs(
 def head_box(xyxy: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     """Return the part of an object's box that holds the head: two fifths of its height, more if it is wide."""
     x0, y0, x1, y1 = xyxy
-    height = max(0.4 * (y1 - y0), 0.6 * (x1 - x0))
+    height = max(_HEAD * (y1 - y0), 0.6 * (x1 - x0))
     return x0, y0, x1, min(y1, y0 + int(np.ceil(height)))
 
 
@@ -134,12 +140,9 @@ def _fallback(track_id: int, box: tuple[int, int, int, int], sure: list[Face], p
     beside = [(box[0], box[1], min(left, box[2]), box[3]), (max(right, box[0]), box[1], box[2], box[3])]
     covers = [Cover(track_id, side, "body") for side in beside if side[0] < side[2]]
     if covers or len(sure) > 1:  # a group, in which faces are lost and linked to the wrong person
-        covers.append(Cover(track_id, (box[0], box[1], box[2], box[1] + _heads(box)), "head"))
+        bottom = box[1] + int(np.ceil(_HEAD * (box[3] - box[1])))
+        covers.append(Cover(track_id, (box[0], box[1], box[2], bottom), "head"))
     return covers
-
-
-def _heads(box: tuple[int, int, int, int]) -> int:
-    return int(np.ceil(0.4 * (box[3] - box[1])))
 
 
 def _is_sure(face: Face, box: tuple[int, int, int, int]) -> bool:
