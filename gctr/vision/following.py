@@ -100,7 +100,7 @@ class FaceFollower:
         """
         asked = self._asked(times or [0.0] * len(images))
         rows: list[list[Face] | None] = [[] for _ in images]
-        keys = {face_id: [(k, box, 0.0)] for face_id, (k, box) in self._last.items()}
+        known = {face_id: [(k, box, 0.0)] for face_id, (k, box) in self._last.items()}
         for number, (k, until) in enumerate(zip(asked, [*asked[1:], len(images)], strict=True)):
             # Where every frame is looked at, frames are rare or much is at stake: the whole of each.
             near = number % _WHOLE > 0 and k - asked[number - 1] > 1
@@ -113,11 +113,11 @@ class FaceFollower:
                 rows[k:until] = [None] * (until - k)
                 continue
             for face_id, box, score in self._link(found):
-                keys.setdefault(face_id, []).append((self._frame + k, box, score))
-        for face_id, seen in keys.items():
+                known.setdefault(face_id, []).append((self._frame + k, box, score))
+        for face_id, seen in known.items():
             self._fill(rows, face_id, seen)
         self._frame += len(images)
-        self._last = {i: seen[-1][:2] for i, seen in keys.items() if self._recent(seen[-1][0])}
+        self._last = {i: seen[-1][:2] for i, seen in known.items() if self._recent(seen[-1][0])}
         return rows
 
     def _asked(self, times: Sequence[float]) -> list[int]:
