@@ -36,6 +36,10 @@ def run(
         typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one for each core."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is up to date.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="With the parameters of the results that there are, not the defaults."),
+    ] = False,
 ) -> None:
     """Run the notebooks whose results are not up to date; tables and figures go to results/.
 
@@ -51,5 +55,5 @@ def run(
     from gctr.experiments import run_notebooks
 
     values = dict(pair.split("=", 1) for pair in parameter or [])
-    summary = run_notebooks(notebooks or None, values, dataset=dataset, jobs=jobs, force=force)
+    summary = run_notebooks(notebooks or None, values, dataset=dataset, jobs=jobs, force=force, again=again)
     raise typer.Exit(0 if summary.ok else 1)

@@ -8,9 +8,10 @@ joined, to ``results/grid/tables``. Footage (``dataset``) needs no folder: every
 
 import hashlib
 import itertools
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,9 @@ class Point:
         return dataset_label(str(self.values["dataset"]))
 
 
-def points(notebooks: Sequence[Path], given: Mapping[str, object]) -> list[Point]:
+def points(
+    notebooks: Sequence[Path], given: Mapping[str, object], *, again: Path | None = None
+) -> list[Point]:
     """Return every point at which notebooks are to run, in the order of the notebooks and of the values.
 
     Parameters
@@ -45,6 +48,9 @@ def points(notebooks: Sequence[Path], given: Mapping[str, object]) -> list[Point
     notebooks : sequence of Path
     given : mapping
         Values by name, as `assign_parameters` takes them; text and `Values` may hold several for one name.
+    again : Path, optional
+        A folder of results: what is not given is as in the run that wrote them, and where there was none there is no
+        point. By default it is as the notebook declares it.
 
     Raises
     ------
@@ -52,7 +58,12 @@ def points(notebooks: Sequence[Path], given: Mapping[str, object]) -> list[Point
         If no notebook declares a name, or a value is not of its default's type.
     """
     check_known(notebooks, given)
-    return [point for path in notebooks for point in _points_of(path, given)]
+    found = [point for path in notebooks for point in _points_of(path, given)]
+    return (
+        found
+        if again is None
+        else [_as_before(point, again) for point in found if _record(point, again).is_file()]
+    )
 
 
 def _points_of(path: Path, given: Mapping[str, object]) -> Iterator[Point]:
@@ -62,6 +73,15 @@ def _points_of(path: Path, given: Mapping[str, object]) -> Iterator[Point]:
     for combination in itertools.product(*choices.values()):
         values = assign_parameters([path], dict(zip(choices, combination, strict=True)))[path]
         yield Point(path, values, ",".join(f"{name}={_word(values[name])}" for name in swept))
+
+
+def _record(point: Point, results: Path) -> Path:
+    return results / "provenance" / f"{point.path.stem}.{point.label}.json"
+
+
+def _as_before(point: Point, results: Path) -> Point:
+    before, known = json.loads(_record(point, results).read_text("utf-8")), declared_parameters(point.path)
+    return replace(point, values={k: v for k, v in before["parameters"].items() if k in known} | point.values)
 
 
 def _choices(value: object, default: object) -> Sequence[object]:

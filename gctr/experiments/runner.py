@@ -65,6 +65,7 @@ def run_notebooks(
     *,
     jobs: int | None = None,
     force: bool = False,
+    again: bool = False,
     build: Path | None = None,
     console: Console | None = None,
 ) -> Summary:
@@ -82,6 +83,9 @@ def run_notebooks(
         How many notebooks run at a time; default one for each core.
     force : bool
         Run also what is up to date.
+    again : bool
+        Parameters that are not given are those of the run that wrote the results there are; notebooks without
+        results of this footage are left out.
     build : Path, optional
         Where executed copies and report go; default `build_dir`.
     console : Console, optional
@@ -95,11 +99,17 @@ def run_notebooks(
     Raises
     ------
     ValueError
-        Before anything runs: an unknown notebook or parameter, a value of the wrong type, no job at all.
+        Before anything runs: an unknown notebook or parameter, a value of the wrong type, no job at all, nothing to
+        make again.
     """
     if jobs is not None and jobs < 1:
         raise ValueError(f"{jobs} jobs run nothing; give at least 1")
-    todo = points(find_notebooks(names), {"dataset": dataset, **(parameters or {})})
+    given = {"dataset": dataset, **(parameters or {})}
+    todo = points(find_notebooks(names), given, again=results_dir() if again else None)
+    if not todo:
+        raise ValueError(
+            f"{results_dir()} has no results of {given['dataset']} to make again; run without --again"
+        )
     build, console = build or build_dir(), console or Console(stderr=True)
     with _progress(console) as progress:
         session = _Session(build, force, jobs or _cores(), len(todo), progress)

@@ -321,6 +321,16 @@ def test_a_grid_with_a_wrong_value_is_refused_before_anything_runs(tmp_path, giv
         points([path], given)
 
 
+def test_again_takes_the_parameters_of_the_results_there_are(shop):
+    run(shop, "20", parameters={"slope": 9})
+    assert run(shop, "20", parameters={"slope": 9})[0] == {"20_saves": ""}
+    assert run(shop, "20", again=True)[0] == {"20_saves": ""}
+    assert run(shop, "20", parameters={"slope": 8}, again=True)[0] == {"20_saves": "slope 9 → 8"}
+    assert run(shop, "20")[0] == {"20_saves": "slope 8 → 2"}
+    with pytest.raises(ValueError, match="no results of nowhere"):
+        experiments.run_notebooks(dataset="nowhere", again=True)
+
+
 def test_a_grid_keeps_its_points_apart_and_joins_their_tables(shop):
     run(shop)
     plain = (shop / "results" / "tables" / "20_saves.synthetic.line.csv").read_bytes()
