@@ -20,7 +20,7 @@ from gctr.cli import (
     surveillance,
     sweep,
 )
-from gctr.cli._console import OneSentence, console
+from gctr.cli._console import OneSentence, say
 
 _HELP = """
 Privacy-preserving CCTV, from the shell.
@@ -71,7 +71,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from gctr import __version__
 
-        console.print(f"gctr {__version__}", highlight=False)
+        say(f"gctr {__version__}")
         raise typer.Exit
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from gctr.cli._console import console, errors, frames_progress
-from gctr.cli.pipeline import _known_exact, _known_mode
+from gctr.cli._console import check_choice, errors, frames_progress, say
+from gctr.cli._footage import open_clip
 
 if TYPE_CHECKING:
     from gctr.datasets import Clip
@@ -50,12 +50,19 @@ def run(
     start registers the camera and makes its unmask key: carry that to the surveillance system, past the cloud.
     """
     from gctr.parties.camera import CameraSettings
+    from gctr.parties.messages import Mode
+    from gctr.parties.observer import EXACT
     from gctr.parties.station import drained, open_station
 
-    settings = CameraSettings(camera, _known_mode(mode), segment, exact=_known_exact(exact))
+    settings = CameraSettings(
+        camera,
+        check_choice(mode, get_args(Mode), "--mode"),
+        segment,
+        exact=check_choice(exact, EXACT, "--exact"),
+    )
     finder = _people_finder() if people else None
     with open_station(home, cloud, settings, max_bytes=spool << 20, find_people=finder) as (station, queue):
-        clip = _load(source, frames)
+        clip = open_clip(source, frames)
         live = _is_live(source)
         station.register(clip.head(plate_frames) if live else clip)
         footage = _Live(source, clip, frames) if live else clip
@@ -63,8 +70,8 @@ def run(
             task = progress.add_task(f"sending {clip.name}", total=None if live else clip.n_frames)
             for sent in station.run(footage, name=clip.name, sha256=clip.sha256, live=live):
                 progress.advance(task, sent.n_frames)
-        drained(queue, lambda waiting: errors.print(f"{waiting} messages wait for the cloud"))
-        console.print(f"sent up to segment {queue.position.sequence - 1} of {camera}", highlight=False)
+        drained(queue, lambda waiting: say(f"{waiting} messages wait for the cloud", errors))
+        say(f"sent up to segment {queue.position.sequence - 1} of {camera}")
 
 
 class _Live:
@@ -79,12 +86,12 @@ class _Live:
         from gctr.parties.live import keep_open
 
         def lost(reason: str) -> None:
-            errors.print(f"the source is lost and will be opened again: {reason}", highlight=False)
+            say(f"the source is lost and will be opened again: {reason}", errors)
 
         return islice(keep_open(self._open, on_loss=lost), self._frames)
 
     def _open(self) -> Clip:
-        return self._next.pop() if self._next else _load(self._source, None)
+        return self._next.pop() if self._next else open_clip(self._source, None)
 
 
 def _people_finder() -> Finder:
@@ -92,13 +99,6 @@ def _people_finder() -> Finder:
     from gctr.vision.objects import FastestDet
 
     return FastestDet(model_path("fastestdet")).find_people
-
-
-def _load(source: str, frames: int | None) -> Clip:
-    from gctr.datasets import load
-
-    clip = load(source)
-    return clip.head(frames) if frames else clip
 
 
 def _is_live(source: str) -> bool:

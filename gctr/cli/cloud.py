@@ -1,13 +1,13 @@
 """`gctr cloud`: make, serve, check, repair and prune the cloud's store."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from gctr.cli._console import console
+from gctr.cli._console import console, make_table, say
 
 app = typer.Typer(help="The cloud: make it, serve it, keep it well.", no_args_is_help=True)
 Store = Annotated[Path, typer.Argument(help="The cloud/ folder of 'gctr cloud init'.", show_default=False)]
@@ -33,8 +33,8 @@ def init(
     from gctr.parties.tls import LOOPBACK
 
     make(folder, hosts=[*(host or ()), *LOOPBACK], blobs=blobs)
-    _say(f"carry {folder / 'camera'} to the camera and {folder / 'surveillance'} to the surveillance system")
-    _say(f"then: gctr cloud serve {folder / 'cloud'}")
+    say(f"carry {folder / 'camera'} to the camera and {folder / 'surveillance'} to the surveillance system")
+    say(f"then: gctr cloud serve {folder / 'cloud'}")
 
 
 @app.command()
@@ -50,7 +50,7 @@ def invite(
     from gctr.parties.home import invite as issue
 
     issue(folder, name, "surveillance" if surveillance else "enrol", out)
-    _say(f"{out}: hand it over together with {folder / 'store.key'} and {folder / 'cert.pem'}")
+    say(f"{out}: hand it over together with {folder / 'store.key'} and {folder / 'cert.pem'}")
 
 
 @app.command()
@@ -78,12 +78,10 @@ def verify(folder: Store) -> None:
     from gctr.parties.home import open_cloud
     from gctr.parties.upkeep import verify as check
 
-    cloud = open_cloud(folder)
-    findings = check(cloud)
-    table = Table("what", "where", "file")
-    for finding in findings:
-        table.add_row(finding.what, finding.where, finding.file)
-    console.print(table if findings else "the store is whole")
+    with closing(open_cloud(folder)) as cloud:
+        findings = check(cloud)
+    rows = [(finding.what, finding.where, finding.file) for finding in findings]
+    console.print(make_table(("what", "where", "file"), rows) if rows else "the store is whole")
     raise typer.Exit(1 if findings else 0)
 
 
@@ -98,9 +96,10 @@ def repair(folder: Store) -> None:
     from gctr.parties.upkeep import reset_index
 
     if aside := reset_index(folder):
-        _say(f"the index was damaged and is now {aside.name}; building it from the files")
-    done = mend(open_cloud(folder))
-    _say(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done._asdict().items()))
+        say(f"the index was damaged and is now {aside.name}; building it from the files")
+    with closing(open_cloud(folder)) as cloud:
+        done = mend(cloud)
+    say(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done._asdict().items()))
 
 
 @app.command()
@@ -114,8 +113,9 @@ def retain(
     from gctr.parties.home import open_cloud
     from gctr.parties.upkeep import retain as prune
 
-    gone = prune(open_cloud(folder), days * 86400)
-    _say(f"deleted {gone.segments} segments and {gone.backgrounds} backgrounds, {gone.bytes:,} bytes")
+    with closing(open_cloud(folder)) as cloud:
+        gone = prune(cloud, days * 86400)
+    say(f"deleted {gone.segments} segments and {gone.backgrounds} backgrounds, {gone.bytes:,} bytes")
 
 
 @app.command()
@@ -130,25 +130,19 @@ def hold(
     """Keep segments for a purpose whatever their age; or list holds, or end one."""
     from gctr.parties.home import open_cloud
     from gctr.parties.upkeep import hold as keep
-    from gctr.parties.upkeep import release
+    from gctr.parties.upkeep import holds, release
 
-    cloud = open_cloud(folder)
-    if end is not None:
-        release(cloud, end)
-    elif camera is not None:
-        first, last = _span(segments)
-        _say(f"hold {keep(cloud, camera, first, last, purpose, time.time() + days * 86400)}")
-    console.print(_holds(cloud))
-
-
-def _holds(cloud) -> Table:
-    from gctr.parties.upkeep import holds
-
-    table = Table("hold", "camera", "segments", "purpose", "until")
-    for number, camera, first, last, purpose, until in holds(cloud):
-        day = time.strftime("%Y-%m-%d", time.gmtime(until))
-        table.add_row(str(number), camera, f"{first}-{last}", purpose, day)
-    return table
+    with closing(open_cloud(folder)) as cloud:
+        if end is not None:
+            release(cloud, end)
+        elif camera is not None:
+            first, last = _span(segments)
+            say(f"hold {keep(cloud, camera, first, last, purpose, time.time() + days * 86400)}")
+        rows = [
+            (number, name, f"{first}-{last}", why, time.strftime("%Y-%m-%d", time.gmtime(until)))
+            for number, name, first, last, why, until in holds(cloud)
+        ]
+    console.print(make_table(("hold", "camera", "segments", "purpose", "until"), rows))
 
 
 def _span(text: str) -> tuple[int, int]:
@@ -156,7 +150,3 @@ def _span(text: str) -> tuple[int, int]:
     if not (first.isdigit() and (last.isdigit() or not dash)):
         raise typer.BadParameter(f"{text!r}: write FIRST-LAST, such as 3-9", param_hint="SEGMENTS")
     return int(first), int(last or first)
-
-
-def _say(text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)

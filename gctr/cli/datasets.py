@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from gctr.cli._console import console
+from gctr.cli._console import console, say
 
 app = typer.Typer(
     help="Public footage: where it comes from, and whether the copy here is right.", no_args_is_help=True
@@ -32,7 +32,7 @@ def datasets_fetch(names: Annotated[list[str], typer.Argument(help="Which.", sho
     from gctr.datasets import fetch
 
     for name in names:
-        console.print(f"{name}: {fetch(name)}", highlight=False, soft_wrap=True)
+        say(f"{name}: {fetch(name)}")
 
 
 @app.command("check")
@@ -46,5 +46,5 @@ def datasets_check(
     for name in names or [entry.name for entry in (*list_datasets(), *list_models())]:
         result = check(name)
         wrong += result.ok is False
-        console.print(f"{name}: {result.text}", highlight=False, soft_wrap=True)
+        say(f"{name}: {result.text}")
     raise typer.Exit(1 if wrong else 0)

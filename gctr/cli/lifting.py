@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from gctr.cli._console import console, frames_progress
+from gctr.cli._console import console, make_table, say
+from gctr.cli._footage import write_frames
 
 if TYPE_CHECKING:
     from gctr.parties.audit import AuditLog
@@ -51,7 +51,7 @@ def grant(
     holder = read_key(to, "unmask-public") if to else None
     log.append("grant", camera, track_id=track, reason=f"{reason} (grant {granted.terms.serial})", who=user())
     write_grant(out, granted, holder)
-    console.print(f"{out}: object {track} of {camera}, for {hours:g} h", highlight=False, soft_wrap=True)
+    say(f"{out}: object {track} of {camera}, for {hours:g} h")
 
 
 @audit.command("verify")
@@ -62,7 +62,7 @@ def audit_verify(
 ) -> None:
     """Check the log's chain; print count and last hash, to be noted elsewhere and given the next time."""
     verified = _log(source).verify(count=count, last=last)
-    console.print(f"whole: {verified.entries} entries, hash {verified.last}", highlight=False, soft_wrap=True)
+    say(f"whole: {verified.entries} entries, hash {verified.last}")
 
 
 @audit.command("show")
@@ -74,12 +74,13 @@ def audit_show(
 
     log = _log(source)
     log.verify()
-    table = Table("", "time (UTC)", "action", "camera", "object", "reason", "who")
+    rows = []
     for entry in log.entries():
         when = datetime.fromtimestamp(entry.time, UTC).isoformat(sep=" ", timespec="seconds")
-        whom = "all" if entry.track_id is None else str(entry.track_id)
-        table.add_row(str(entry.number), when, entry.action, entry.camera, whom, entry.reason, entry.who)
-    console.print(table)
+        whom = "all" if entry.track_id is None else entry.track_id
+        rows.append((entry.number, when, entry.action, entry.camera, whom, entry.reason, entry.who))
+    columns = ("", "time (UTC)", "action", "camera", "object", "reason", "who")
+    console.print(make_table(columns, rows))
 
 
 @keys.command("pair")
@@ -97,7 +98,7 @@ def keys_pair(
     key = new_key("unmask-private")
     write_key(private, key)
     write_public(public, public_of(key))
-    console.print(f"{private}: keep secret; {public}: for cameras", highlight=False, soft_wrap=True)
+    say(f"{private}: keep secret; {public}: for cameras")
 
 
 @keys.command("rotate")
@@ -107,7 +108,7 @@ def keys_rotate(
     """Make the unmask key of the next epoch; the camera takes it when it starts again."""
     from gctr.parties.custody import rotate
 
-    console.print(f"{rotate(folder / 'keys')}: seals from now on", highlight=False, soft_wrap=True)
+    say(f"{rotate(folder / 'keys')}: seals from now on")
 
 
 def unmask_video(
@@ -116,7 +117,6 @@ def unmask_video(
     """Put the faces of a sealed video back; `gctr unmask` on a file."""
     from gctr.parties.custody import read_opener
     from gctr.parties.sidecar import read_sidecar, reveal_video
-    from gctr.vision.recording import write_timed_video
     from gctr.vision.video import read_video
 
     opener = read_opener(grant_file or key or default_key(video), key if grant_file else None)
@@ -124,10 +124,8 @@ def unmask_video(
     sidecar = read_sidecar(video)
     source = read_video(video)
     _video_log(video).append("unmask", video.name, track_id=track, reason=reason, who=user())
-    with frames_progress() as progress:
-        total = sum(segment.header.n_frames for segment in sidecar.segments)
-        revealed = reveal_video(source.timed(), sidecar, opener, track)
-        write_timed_video(out, progress.track(revealed, total, description=f"writing {out.name}"))
+    n_frames = sum(segment.header.n_frames for segment in sidecar.segments)
+    write_frames(out, reveal_video(source.timed(), sidecar, opener, track), n_frames)
 
 
 def user() -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gctr.cli._console import console, frames_progress
+from gctr.cli._console import check_choice, frames_progress, say
+from gctr.cli._footage import copy_audio, open_clip, write_picture
 from gctr.cli.lifting import default_key
 
 if TYPE_CHECKING:
@@ -54,20 +55,20 @@ def mask(
 
     With --sealed, 'gctr unmask OUT -o clear.mkv --key OUT.key' puts them back.
     """
-    from gctr.datasets import load
     from gctr.vision.following import CoverSettings
     from gctr.vision.painters import KINDS, MaskStyle
 
-    if kind not in KINDS:
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
-    style = MaskStyle(kind, ellipse, cells, sigma, os.urandom(32))
+    style = MaskStyle(check_choice(kind, KINDS, "--kind"), ellipse, cells, sigma, os.urandom(32))
     settings = CoverSettings(margin=margin, every=every, hold=hold)
     found = _detector(detector, threshold, scale)
+    if key and not sealed:
+        raise typer.BadParameter("a key seals faces: give --sealed too", param_hint="--key")
     if _is_picture(out):
+        for_videos = {"--keep-audio": keep_audio, "--sealed": sealed, "--frames": frames}
+        _refuse(for_videos | {"--boxes-in": boxes_in, "--boxes-out": boxes_out})
         _mask_picture(Path(video), out, found, settings, style)
         return
-    clip = load(video)
-    clip = clip.head(frames) if frames else clip
+    clip = open_clip(video, frames)
     stream = _masked(clip, found, settings, style, boxes_in)
     audio = video if keep_audio else None
     covers = _write_masked(clip, stream, out, _sealer(out, key) if sealed else None, audio)
@@ -77,7 +78,7 @@ def mask(
 
         write_whole(boxes_out, write_boxes(covers, clip.resolution_wh))
     masked = sum(len(row) for row in covers.values())
-    console.print(f"{out}: {len(covers)} frames, {masked} masks", highlight=False, soft_wrap=True)
+    say(f"{out}: {len(covers)} frames, {masked} masks")
 
 
 def _masked(
@@ -96,7 +97,6 @@ def _masked(
 def _write_masked(
     clip: Any, stream: Iterator[Anonymised], out: Path, sealer: Any, audio: str | None
 ) -> dict[int, list]:
-    from gctr.cli._audio import copy_audio
     from gctr.parties.sidecar import SidecarWriter
     from gctr.vision.recording import write_timed_video
 
@@ -123,15 +123,20 @@ def _mask_picture(source: Path, out: Path, detector: Any, settings: CoverSetting
     import cv2
     import numpy as np
 
-    from gctr._files import write_whole
     from gctr.vision.anonymise import anonymise
 
     image = cv2.imread(str(source))
     if image is None:
         raise ValueError(f"{source} is no picture that can be read")
     (masked,) = anonymise([(0.0, np.asarray(image, np.uint8))], detector, settings, style)
-    write_whole(out, cv2.imencode(out.suffix, masked.image)[1].tobytes())
-    console.print(f"{out}: {len(masked.covers)} masks", highlight=False, soft_wrap=True)
+    write_picture(out, masked.image)
+    say(f"{out}: {len(masked.covers)} masks")
+
+
+def _refuse(options: dict[str, object]) -> None:
+    """Raise if an option is given that a photograph cannot have: it would be left out without a word."""
+    if given := [name for name, value in options.items() if value]:
+        raise typer.BadParameter(f"a photograph takes no {' and no '.join(given)}")
 
 
 def _is_picture(path: Path) -> bool:
@@ -141,14 +146,12 @@ def _is_picture(path: Path) -> bool:
 def _detector(name: str, threshold: float, scale: float) -> Any:
     from gctr.vision.faces import CenterFace, Scaled, YuNet
 
-    if name == "yunet":
+    if check_choice(name, ("centerface", "yunet"), "--detector") == "yunet":
         from gctr.datasets import model_path
 
         found: Any = YuNet(model_path("yunet"), threshold)
-    elif name == "centerface":
-        found = CenterFace(threshold)
     else:
-        raise typer.BadParameter(f"{name!r} is neither centerface nor yunet", param_hint="--detector")
+        found = CenterFace(threshold)
     return Scaled(found, scale) if scale != 1 else found
 
 

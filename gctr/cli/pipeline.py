@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from gctr.cli._console import console, frames_progress
+from gctr.cli._console import check_choice, console, frames_progress, make_table, say
+from gctr.cli._footage import open_clip, write_frames, write_picture
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from gctr.parties.local import Protected
-    from gctr.parties.messages import Mode
-    from gctr.parties.observer import Exact
-    from gctr.vision.following import Policy
 
 Folder = Annotated[Path, typer.Argument(help="What 'gctr protect' wrote.", show_default=False)]
 
@@ -30,7 +27,7 @@ def protect(
     camera: Annotated[str, typer.Option(help="The camera's name.")] = "cam-1",
     mode: Annotated[
         str, typer.Option(help="bucket_gcm, bucket_ctr, ctr, or gctr (the paper's; insecure).")
-    ] = ("bucket_gcm"),
+    ] = "bucket_gcm",
     qp: Annotated[
         int, typer.Option(min=0, max=51, help="Quantisation of the objects' video; +6 halves it.")
     ] = 24,
@@ -47,21 +44,22 @@ def protect(
     The folder gets cloud/ (what the cloud holds), camera/ and keys/ (two key files, mode 0600). Interrupted, the same
     command goes on where it stopped.
     """
-    from gctr.datasets import load
     from gctr.parties.camera import CameraSettings
     from gctr.parties.local import protect as run
+    from gctr.parties.messages import Mode
+    from gctr.parties.observer import EXACT
+    from gctr.vision.following import POLICIES
 
     settings = CameraSettings(
         camera,
-        _known_mode(mode),
+        check_choice(mode, get_args(Mode), "--mode"),
         segment,
         qp,
         face_threshold=threshold,
-        policy=_known_policy(policy),
-        exact=_known_exact(exact),
+        policy=check_choice(policy, POLICIES, "--policy"),
+        exact=check_choice(exact, EXACT, "--exact"),
     )
-    clip = load(video)
-    clip = clip.head(frames) if frames else clip
+    clip = open_clip(video, frames)
     with frames_progress() as progress:
         task = progress.add_task(f"protecting {clip.name}", total=clip.n_frames)
         result = run(clip, out, settings, on_sent=lambda sent: progress.advance(task, sent.n_frames))
@@ -86,15 +84,17 @@ def compose(
     """Write what the cloud composes, faces masked: the video, one masked object, or the background."""
     from gctr.parties.local import open_folder
 
-    _, surveillance = open_folder(folder)
-    if background:
-        _write_picture(out, surveillance.background(camera))
-    elif frame is not None and track is not None:
-        _write_picture(out, surveillance.partial(camera, frame, track))
-    elif frame is not None or track is not None:
+    if (frame is None) != (track is None):
         raise typer.BadParameter("a partial picture needs both --frame and --track")
-    else:
+    if not background and frame is None:
         _write_video(out, folder, camera, unmask=None)
+        return
+    cloud, surveillance = open_folder(folder)
+    with closing(cloud):
+        if background:
+            write_picture(out, surveillance.background(camera))
+        elif frame is not None and track is not None:
+            write_picture(out, surveillance.partial(camera, frame, track))
 
 
 def unmask(
@@ -113,12 +113,12 @@ def unmask(
     In an .mkv the faces' pixels equal the camera's byte for byte (FFV1, lossless); an .mp4 is smaller and lossy.
     Every unmask goes into the audit log with its reason.
     """
-    if folder.is_file():
-        from gctr.cli.lifting import unmask_video
+    from gctr.cli.lifting import default_key, unmask_video
 
+    if folder.is_file():
         unmask_video(folder, out, key, grant, track, reason)
         return
-    opens = grant or key or folder / "keys" / "unmask.key"
+    opens = grant or key or default_key(folder)
     _write_video(
         out, folder, camera, unmask=opens, private=key if grant else None, track=track, reason=reason
     )
@@ -131,39 +131,13 @@ def info(folder: Annotated[Path | None, typer.Argument(help="A folder of 'gctr p
     console.print(_describe_folder(folder) if folder else _two_columns(describe_machine()))
 
 
-def _known_mode(text: str) -> Mode:
-    from gctr.parties.messages import Mode
-
-    if text not in get_args(Mode):
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(get_args(Mode))}", param_hint="--mode")
-    return cast("Mode", text)
-
-
-def _known_exact(text: str) -> Exact:
-    from gctr.parties.observer import EXACT
-
-    if text not in EXACT:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(EXACT)}", param_hint="--exact")
-    return cast("Exact", text)
-
-
-def _known_policy(text: str) -> Policy:
-    from gctr.vision.following import POLICIES
-
-    if text not in POLICIES:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(POLICIES)}", param_hint="--policy")
-    return cast("Policy", text)
-
-
 def _tell_protected(folder: Path, result: Protected) -> None:
     size = sum(sent.size for sent in result.sent)
     masked = sum(sent.faces for sent in result.sent)
     kept = f", {result.kept} were there already" if result.kept else ""
-    console.print(
+    say(
         f"{len(result.sent)} segments sent{kept}: {size:,} bytes, {masked} faces masked; "
-        f"background {result.background_size:,} bytes. See: gctr compose {folder} -o composed.mp4",
-        highlight=False,
-        soft_wrap=True,
+        f"background {result.background_size:,} bytes. See: gctr compose {folder} -o composed.mp4"
     )
 
 
@@ -179,44 +153,36 @@ def _write_video(
 ) -> None:
     from gctr.cli.lifting import user
     from gctr.parties.local import open_folder
-    from gctr.vision.video import write_timed_video
 
     cloud, surveillance = open_folder(folder, unmask, private)
-    segments = cloud.segments(camera)
-    if not segments:
-        raise ValueError(f"{folder} holds no segment of camera {camera!r}; cameras there: {cloud.cameras()}")
-    shown = surveillance.watch(camera, unmask=unmask is not None, track_id=track, reason=reason, who=user())
-    with frames_progress() as progress:
-        total = sum(segment.n_frames for segment in segments)
-        frames = progress.track(shown, total, description=f"writing {out.name}")
-        write_timed_video(out, ((frame.time, frame.image) for frame in frames))
-
-
-def _write_picture(out: Path, image: NDArray[np.uint8]) -> None:
-    import cv2
-
-    from gctr._files import write_whole
-
-    if not cv2.haveImageWriter(out.name):
-        raise typer.BadParameter(f"{out.name}: end the name in .png, .jpg or .webp", param_hint="--out")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, cv2.imencode(out.suffix, image)[1].tobytes())
+    with closing(cloud):
+        segments = cloud.segments(camera)
+        if not segments:
+            raise ValueError(
+                f"{folder} holds no segment of camera {camera!r}; cameras there: {', '.join(cloud.cameras())}"
+            )
+        shown = surveillance.watch(
+            camera, unmask=unmask is not None, track_id=track, reason=reason, who=user()
+        )
+        n_frames = sum(segment.n_frames for segment in segments)
+        write_frames(out, ((frame.time, frame.image) for frame in shown), n_frames)
 
 
 def _describe_folder(folder: Path) -> Table:
     from gctr.parties.local import open_folder
 
-    cloud, _ = open_folder(folder)
-    table = Table("camera", "segments", "frames", "bytes", title=str(folder))
-    for camera in cloud.cameras():
-        segments = cloud.segments(camera)
-        frames, size = (sum(getattr(s, field) for s in segments) for field in ("n_frames", "size"))
-        table.add_row(camera, f"{len(segments)}", f"{frames}", f"{size:,}")
+    rows = []
+    with closing(open_folder(folder)[0]) as cloud:
+        for camera in cloud.cameras():
+            segments = cloud.segments(camera)
+            frames, size = (sum(getattr(s, field) for s in segments) for field in ("n_frames", "size"))
+            rows.append((camera, len(segments), frames, f"{size:,}"))
+    table = make_table(("camera", "segments", "frames", "bytes"), rows)
+    table.title = Text(str(folder))
     return table
 
 
 def _two_columns(facts: dict[str, object]) -> Table:
-    table = Table("", "", show_header=False)
-    for name, value in facts.items():
-        table.add_row(name, str(value))
+    table = make_table(("", ""), facts.items())
+    table.show_header = False
     return table

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gctr.cli._console import console, errors
+from gctr.cli._console import errors, say
 
 if TYPE_CHECKING:
     from gctr.experiments.compare import Tolerance
@@ -56,13 +56,12 @@ def _tell(first: Path, second: Path, label: str, allowed: "Tolerance") -> int:
     ]
     differences = changed + compare.compare_results(first, second, label, allowed)
     for difference in differences:
-        errors.print(difference, highlight=False, markup=False, soft_wrap=True)
+        say(difference, errors)
     if differences:
         for reason in compare.explain(first, second, label):
-            errors.print(f"made differently: {reason}", highlight=False, markup=False, soft_wrap=True)
+            say(f"made differently: {reason}", errors)
     count = len(compare.result_files(first, label))
-    text = f"results on {label}: {count} files compared, {len(differences)} differences; tolerance {allowed}"
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    say(f"results on {label}: {count} files compared, {len(differences)} differences; tolerance {allowed}")
     return len(differences) or not count
 
 
@@ -77,5 +76,5 @@ def results_readme(
 
     changed = update_readme(write=not check)
     told = "is not what results/ say; run: gctr results readme" if check else "was brought up to date"
-    console.print(f"{readme_path().name} {told if changed else 'is up to date'}", highlight=False)
+    say(f"{readme_path().name} {told if changed else 'is up to date'}")
     raise typer.Exit(1 if check and changed else 0)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from gctr.cli._console import console, frames_progress
+from gctr.cli._console import console, make_table
+from gctr.cli._footage import write_frames
 
 if TYPE_CHECKING:
     from gctr.parties.remote import RemoteCloud
@@ -38,21 +39,7 @@ def list_(
 ) -> None:
     """List cameras, or the segments of one."""
     with _remote(home, cloud) as remote:
-        if camera is None:
-            table = Table("camera", "next segment", "missing", "backgrounds")
-            for name in remote.cameras():
-                stands = remote.standing(name)
-                missing = ", ".join(f"{first}-{last}" for first, last in stands.missing) or "none"
-                table.add_row(name, str(stands.next_sequence), missing, str(stands.backgrounds))
-        else:
-            table = Table("segment", "captured (UTC)", "frames", "bytes")
-            for segment in remote.segments(camera):
-                when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(segment.captured))
-                last = segment.first_frame + segment.n_frames - 1
-                table.add_row(
-                    str(segment.sequence), when, f"{segment.first_frame}-{last}", f"{segment.size:,}"
-                )
-        console.print(table)
+        console.print(_list_cameras(remote) if camera is None else _list_segments(remote, camera))
 
 
 @app.command()
@@ -85,6 +72,24 @@ def unmask(
     with _remote(home, cloud) as remote:
         system = _surveillance(home, remote, key or home / "unmask.key")
         _write(out, remote, system, camera, (first, last), unmask=True, track_id=track, reason=reason)
+
+
+def _list_cameras(remote: RemoteCloud) -> Table:
+    rows = []
+    for name in remote.cameras():
+        stands = remote.standing(name)
+        missing = ", ".join(f"{first}-{last}" for first, last in stands.missing) or "none"
+        rows.append((name, stands.next_sequence, missing, stands.backgrounds))
+    return make_table(("camera", "next segment", "missing", "backgrounds"), rows)
+
+
+def _list_segments(remote: RemoteCloud, camera: str) -> Table:
+    rows = []
+    for segment in remote.segments(camera):
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(segment.captured))
+        last = segment.first_frame + segment.n_frames - 1
+        rows.append((segment.sequence, when, f"{segment.first_frame}-{last}", f"{segment.size:,}"))
+    return make_table(("segment", "captured (UTC)", "frames", "bytes"), rows)
 
 
 @contextmanager
@@ -122,7 +127,6 @@ def _write(
     reason: str = "",
 ) -> None:
     from gctr.cli.lifting import user
-    from gctr.vision.video import write_timed_video
 
     first, last = span
     wanted = [
@@ -135,7 +139,5 @@ def _write(
     shown = system.watch(
         camera, sequences=sequences, unmask=unmask, track_id=track_id, reason=reason, who=who
     )
-    with frames_progress() as progress:
-        total = sum(segment.n_frames for segment in wanted)
-        frames = progress.track(shown, total, description=f"writing {out.name}")
-        write_timed_video(out, ((frame.time, frame.image) for frame in frames))
+    n_frames = sum(segment.n_frames for segment in wanted)
+    write_frames(out, ((frame.time, frame.image) for frame in shown), n_frames)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gctr.cli._console import console, errors, frames_progress
+from gctr.cli._console import errors, frames_progress, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def sweep(
 
         result = run(client, jobs, done=table.rows, on_step=board.step, on_row=keep)
     failed = int((result["error"] != "").sum())
-    console.print(f"{out}: {len(result) - failed} rows, {failed} failed", highlight=False, soft_wrap=True)
+    say(f"{out}: {len(result) - failed} rows, {failed} failed")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -106,9 +106,7 @@ class _Board:
     def tell(self, number: int, row: dict[str, Any]) -> None:
         """Say at once what failed."""
         if row["error"]:
-            errors.print(
-                f"{self._jobs[number].clip}: {row['error']}", highlight=False, markup=False, soft_wrap=True
-            )
+            say(f"{self._jobs[number].clip}: {row['error']}", errors)
 
 
 def _length(job: Job) -> int | None:

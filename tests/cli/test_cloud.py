@@ -65,8 +65,8 @@ def test_the_store_is_kept_from_the_shell(site, tmp_path):
     cloud = home / "here" / "cloud"
     assert "the store is whole" in gctr("cloud", "verify", cloud)
     assert "0 swept" in gctr("cloud", "repair", cloud)
-    assert "hold 1" in gctr("cloud", "hold", cloud, "cam-1", "1-2", "--purpose", "incident 7")
-    assert "incident 7" in gctr("cloud", "hold", cloud)
+    assert "hold 1" in gctr("cloud", "hold", cloud, "cam-1", "1-2", "--purpose", "incident [/7]")
+    assert "incident [/7]" in gctr("cloud", "hold", cloud)
     assert "deleted 0 segments" in gctr("cloud", "retain", cloud, "--days", 1)
     assert "deleted 2 segments" in gctr("cloud", "retain", cloud, "--days", 0)
     assert [s.sequence for s in open_cloud(cloud).segments("cam-1")] == [1, 2]

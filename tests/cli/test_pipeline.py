@@ -162,8 +162,9 @@ def test_what_is_no_video_is_one_clear_error(video, tmp_path, name):
     assert "Traceback" not in text
 
 
-def test_a_missing_video_is_named(tmp_path):
-    assert "gone.mp4" in run("protect", tmp_path / "gone.mp4", "-o", tmp_path / "kept", code=1)
+@pytest.mark.parametrize("name", ["gone.mp4", "gate[/1].mp4", "gate[blue].mp4"])
+def test_a_missing_video_is_named(tmp_path, name):
+    assert name in run("protect", tmp_path / name, "-o", tmp_path / "kept", code=1)
 
 
 @pytest.mark.filterwarnings("ignore::gctr.vision.video.TruncatedVideoWarning")

@@ -77,6 +77,32 @@ def test_a_photograph_is_masked(clip, tmp_path):
     assert (cv2.imread(str(tmp_path / "masked.png")) != frames(clip)[0]).any()
 
 
-@pytest.mark.parametrize("options", [("-k", "glitter"), ("--detector", "eyes")], ids=str)
-def test_unknown_choices_are_named(clip, tmp_path, options):
-    gctr("mask", clip, "-o", tmp_path / "m.mkv", *options, fails=True)
+@pytest.mark.parametrize(
+    "options", [("--sealed",), ("--keep-audio",), ("--frames", 3), ("--boxes-out", "boxes.json")], ids=str
+)
+def test_what_a_photograph_cannot_have_is_refused_not_left_out(clip, tmp_path, options):
+    cv2.imwrite(str(tmp_path / "photo.png"), frames(clip)[0])
+    said = gctr("mask", tmp_path / "photo.png", "-o", tmp_path / "masked.png", *options, fails=True)
+    assert f"a photograph takes no {options[0]}" in said
+    assert not (tmp_path / "masked.png").exists()
+
+
+def test_a_key_without_sealing_is_refused(clip, tmp_path):
+    said = gctr("mask", clip, "-o", tmp_path / "m.mkv", "--key", tmp_path / "p.pub", fails=True)
+    assert "give --sealed too" in said and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [(("-k", "glitter"), "solid, pixelate"), (("--detector", "eyes"), "centerface, yunet")],
+    ids=str,
+)
+def test_unknown_choices_are_named(clip, tmp_path, options, known):
+    assert known in gctr("mask", clip, "-o", tmp_path / "m.mkv", *options, fails=True)
+
+
+def test_a_reason_with_brackets_is_shown_as_it_was_given(clip, tmp_path):
+    out = tmp_path / "masked.mkv"
+    gctr("mask", clip, "-o", out, "--sealed")
+    gctr("grant", out, "--track", "1", "-o", tmp_path / "g", "--reason", "[/b][red]x")
+    assert "[/b][red]x" in "".join(gctr("audit", "show", out).split())
