@@ -10,8 +10,8 @@ from gctr.cipher._ir import I64, PTR, function, splat, store
 
 GROUPS = 16  # groups whose cuts are drawn together: two registers of 512 bits hide the multiplier's latency
 UNITS, CUTS = 100, 4  # of GCTR version 1
-_MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
-_WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
+MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
+WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 _LOW = 0xFFFFFFFF
 _WIDE = ir.VectorType(I64, GROUPS)
 
@@ -55,9 +55,9 @@ def _mulhi(builder: ir.IRBuilder, a: ir.Value, b: int) -> ir.Value:
 def _philox(builder: ir.IRBuilder, key: list[ir.Value], counter: ir.Value) -> list[ir.Value]:
     words = [counter, _words(0), _words(0), _words(0)]
     for r in range(10):
-        keys = [builder.add(k, _words(r * weyl)) for k, weyl in zip(key, _WEYL, strict=True)]
-        high = [_mulhi(builder, words[2 * i], _MULTIPLIERS[i]) for i in (0, 1)]
-        low = [builder.mul(words[2 * i], _words(_MULTIPLIERS[i])) for i in (0, 1)]
+        keys = [builder.add(k, _words(r * weyl)) for k, weyl in zip(key, WEYL, strict=True)]
+        high = [_mulhi(builder, words[2 * i], MULTIPLIERS[i]) for i in (0, 1)]
+        low = [builder.mul(words[2 * i], _words(MULTIPLIERS[i])) for i in (0, 1)]
         mixed = [builder.xor(builder.xor(high[1 - i], words[2 * i + 1]), keys[i]) for i in (0, 1)]
         words = [mixed[0], low[1], mixed[1], low[0]]
     return words

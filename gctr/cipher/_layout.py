@@ -8,8 +8,10 @@ from numba import njit
 
 from gctr.cipher._buffers import BLOCK
 from gctr.cipher._intrinsics import hash_1, hash_16, mulhi, trailing_zeros
+from gctr.cipher._ir_layout import MULTIPLIERS, WEYL
 
 HASHED = 16  # messages hashed at once
+_M0, _M1, _W0, _W1 = (np.uint64(word) for word in (*MULTIPLIERS, *WEYL))
 
 
 @njit(cache=True, nogil=True)
@@ -17,11 +19,11 @@ def philox4x64(k0, k1, c0, c1):
     """Philox4x64-10 of counter (c0, c1, 0, 0) under key (k0, k1); four uint64."""
     c2, c3 = np.uint64(0), np.uint64(0)
     for _ in range(10):
-        hi0, lo0 = mulhi(np.uint64(0xD2E7470EE14C6C93), c0), np.uint64(0xD2E7470EE14C6C93) * c0
-        hi1, lo1 = mulhi(np.uint64(0xCA5A826395121157), c2), np.uint64(0xCA5A826395121157) * c2
+        hi0, lo0 = mulhi(_M0, c0), _M0 * c0
+        hi1, lo1 = mulhi(_M1, c2), _M1 * c2
         c0, c1, c2, c3 = hi1 ^ c1 ^ k0, lo1, hi0 ^ c3 ^ k1, lo0
-        k0 += np.uint64(0x9E3779B97F4A7C15)
-        k1 += np.uint64(0xBB67AE8584CAA73B)
+        k0 += _W0
+        k1 += _W1
     return c0, c1, c2, c3
 
 

@@ -1,4 +1,4 @@
-"""Messages of a batch: checked, shared out among threads, and gone through by numba."""
+"""Messages of a batch: checked, and shared out among threads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from gctr.cipher._bucket_ctr import bucket_ctr_scheduled, counter_words
 from gctr.cipher._buffers import KEY_SIZES, BytesLike, Octets, as_octets, source_and_target
 from gctr.cipher._engine import thread_pool
-from gctr.cipher._groups import WORK_WORDS, gctr_scheduled
-from gctr.cipher.aes import LANES, SCHEDULE_WORDS, backend, ctr_scheduled, key_schedule
+from gctr.cipher.aes import LANES, backend
 
 Rows = BytesLike | Sequence[BytesLike]
 _SINGLE = (bytes, bytearray, memoryview, np.ndarray)
@@ -160,42 +157,3 @@ def pairs(blocks: Octets, add: NDArray[np.uint64] | None = None) -> NDArray[np.u
         words[:, 1] += add
         words[:, 0] += words[:, 1] < add
     return words
-
-
-@njit(cache=True, nogil=True)
-def ctr_many(lanes, keys, counters, skips, src, dst, starts, stops):
-    """`ctr_scheduled` of every message."""
-    schedule, rounds = np.empty(SCHEDULE_WORDS, np.uint32), 0
-    for i in range(starts.size):
-        if i == 0 or keys.shape[0] > 1:
-            rounds = key_schedule(lanes, keys[i], schedule)
-        a, b = starts[i], stops[i]
-        ctr_scheduled(
-            lanes, schedule, rounds, counters[i, 0], counters[i, 1], skips[i], src[a:b], dst[a:b], False
-        )
-
-
-@njit(cache=True, nogil=True)
-def gctr_many(lanes, keys, sids, first, skips, src, dst, starts, stops):
-    """`gctr_scheduled` of every message."""
-    schedule, rounds, work = np.empty(SCHEDULE_WORDS, np.uint32), 0, np.empty(WORK_WORDS, np.uint64)
-    for i in range(starts.size):
-        if i == 0 or keys.shape[0] > 1:
-            rounds = key_schedule(lanes, keys[i], schedule)
-        a, b, sid = starts[i], stops[i], (sids[i, 0], sids[i, 1])
-        gctr_scheduled(lanes, schedule, rounds, sid, first[i], skips[i], src[a:b], dst[a:b], False, work)
-
-
-@njit(cache=True, nogil=True)
-def bucket_ctr_many(lanes, keys, nonces, sids, shape, first, skips, src, dst, starts, stops):
-    """`bucket_ctr_scheduled` of every message."""
-    schedule, rounds, work = (
-        np.empty(SCHEDULE_WORDS, np.uint32),
-        0,
-        np.empty(counter_words(shape[0]), np.uint64),
-    )
-    for i in range(starts.size):
-        if i == 0 or keys.shape[0] > 1:
-            rounds = key_schedule(lanes, keys[i], schedule)
-        a, b, place = starts[i], stops[i], (nonces[i], (sids[i, 0], sids[i, 1]), shape, first[i], skips[i])
-        bucket_ctr_scheduled(lanes, schedule, rounds, *place, src[a:b], dst[a:b], False, work)

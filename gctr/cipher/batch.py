@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from gctr.cipher._buffers import BLOCK, NONCE_SIZES, SEED_SIZES, BytesLike, Octets, result_like
 from gctr.cipher._engine import bucket_ctr_piece, ctr_piece, gctr_piece
 from gctr.cipher._layout import initial_ids
-from gctr.cipher._messages import Batch, Rows, bucket_ctr_many, ctr_many, gctr_many, pairs, rows
+from gctr.cipher._many import bucket_ctr_many, ctr_many, gctr_many
+from gctr.cipher._messages import Batch, Rows, pairs, rows
 from gctr.cipher.buckets import VERSION_1, GctrParams
 from gctr.cipher.modes import check_bucket_limit, warn_insecure
 
