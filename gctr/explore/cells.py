@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gctr.explore.filmstrip import Filmstrip
 from gctr.explore.panel import Panel, Shot
-from gctr.explore.pictures import Image, fade, fit_height, outline
+from gctr.explore.pictures import Image, fade, fit_size, outline
 from gctr.vision.roi import cells_to_mask, clean_cells, find_boxes
 from gctr.vision.running import CELL, RunningBackground
 
@@ -60,19 +60,18 @@ def browse_cells(trail: Trail, resolution_wh: tuple[int, int], *, frame: int = 0
     if not numbers:
         raise ValueError("the trail holds no frame yet: iterate over trail.record(clip, model) first")
     width, height = resolution_wh
-    first = max((k for k in numbers if k <= frame), default=numbers[0])
 
     def draw(frame: int, start: int, go_on: int, smallest: int) -> Shot:
         cells = clean_cells(trail.counts(frame), min(go_on, start), start, smallest, 1)
         sent = cells_to_mask(cells, CELL, (height, width))
         boxes = find_boxes(sent, block=CELL)
-        image = fit_height(trail.strip[frame], height)[:, :width]
+        image = fit_size(trail.strip[frame], resolution_wh)
         text = f"frame {frame}: {sent.mean():.1%} of it would be sent, in {len(boxes)} pieces"
         return Shot(outline(fade(image, sent), boxes), text)
 
     return Panel(
         draw,
-        frame=SelectionSlider(options=numbers, value=first, description="frame"),
+        frame=SelectionSlider(options=numbers, value=trail.strip.last_up_to(frame), description="frame"),
         start=_slider(20, 64, "start at", "moving pixels, of 64, with which a cell starts an object"),
         go_on=_slider(7, 64, "go on at", "moving pixels with which a cell continues one"),
         smallest=_slider(4, 60, "least cells", "cells below which an object is dropped"),

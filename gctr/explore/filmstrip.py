@@ -1,7 +1,5 @@
 """Frames of a clip kept for browsing, in bounded memory however long the clip is."""
 
-from collections.abc import Iterable, Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +49,8 @@ class Filmstrip:
             self._step *= 2
             self._kept = {k: data for k, data in self._kept.items() if self.wants(k)}
 
-    def passing(self, frames: Iterable[Image]) -> Iterator[Image]:
-        """Yield a clip's frames unchanged, and hold what `add` would."""
-        for number, frame in enumerate(frames):
-            self.add(number, frame)
-            yield frame
-
-    def __getitem__(self, number: int) -> Image:
-        """Return the frame held that is the last up to `number`; the first for earlier numbers.
+    def last_up_to(self, number: int) -> int:
+        """Return the number of the last frame held up to `number`; of the first one for earlier numbers.
 
         Raises
         ------
@@ -67,5 +59,9 @@ class Filmstrip:
         """
         if not self._kept:
             raise ValueError("no frame is held yet: run the cells before this one")
-        held = max((k for k in self._kept if k <= number), default=min(self._kept))
-        return np.asarray(cv2.imdecode(np.frombuffer(self._kept[held], np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        return max((k for k in self._kept if k <= number), default=min(self._kept))
+
+    def __getitem__(self, number: int) -> Image:
+        """Return the frame `last_up_to` a number, (H, W, 3) uint8 BGR."""
+        data = np.frombuffer(self._kept[self.last_up_to(number)], np.uint8)
+        return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -13,7 +13,7 @@ from gctr.parties.camera import Observation
 from gctr.parties.surveillance import Shown
 
 CAPTIONS = {
-    "camera": "what the camera finds (red: objects, blue: faces), and what it sends: objects, their faces masked",
+    "camera": "what the camera finds (orange: objects, blue: faces), and what it sends: objects, faces or heads masked",
     "sniffer": "the message that carries this frame's segment, its first bytes as grey levels",
     "cloud": "what the cloud composes of background and objects; it cannot lift the masks",
     "surveillance system": "the same, the faces put back with the unmask key",
@@ -53,7 +53,9 @@ class Tour:
 
 def _inside_camera(observation: Observation) -> Image:
     found = outline(observation.captured, [track.xyxy for track in observation.tracks])
-    return beside([outline(found, face_boxes(observation), SKY), stages(observation)["faces masked"]])
+    return beside(
+        [outline(found, face_boxes(observation), SKY), stages(observation)["faces or heads masked"]]
+    )
 
 
 def browse_parties(tour: Tour, *, frame: int = 0) -> Panel:
@@ -74,7 +76,7 @@ def browse_parties(tour: Tour, *, frame: int = 0) -> Panel:
     numbers = tour.strips["camera"].numbers
     if not numbers:
         raise ValueError("the tour holds no frame yet: hand tour.camera to Camera.run as `inspect` first")
-    first = max((k for k in numbers if k <= frame), default=numbers[0])
+    first = tour.strips["camera"].last_up_to(frame)
 
     def draw(frame: int, view: str) -> Shot:
         return Shot(tour.strips[view][frame], f"frame {frame}, {view}: {CAPTIONS[view]}")

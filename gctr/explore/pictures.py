@@ -21,11 +21,15 @@ def beside(images: Sequence[Image]) -> Image:
 
 def fit_height(image: Image, height: int) -> Image:
     """Scale a picture to `height`, its sides in proportion; pixels stay sharp when it grows."""
-    if image.shape[0] == height:
+    return fit_size(image, (max(1, round(image.shape[1] * height / image.shape[0])), height))
+
+
+def fit_size(image: Image, resolution_wh: tuple[int, int]) -> Image:
+    """Scale a picture to a width and a height in pixels; pixels stay sharp when it grows."""
+    if image.shape[1::-1] == resolution_wh:
         return image
-    width = max(1, round(image.shape[1] * height / image.shape[0]))
-    how = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+    how = cv2.INTER_AREA if resolution_wh[1] < image.shape[0] else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(image, resolution_wh, interpolation=how), np.uint8)
 
 
 def outline(image: Image, boxes: ArrayLike, colour: tuple[int, int, int] = VERMILLION) -> Image:

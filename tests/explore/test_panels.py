@@ -5,7 +5,6 @@
 
 import statistics
 import time
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -132,8 +131,8 @@ def test_a_window_stays_inside_the_picture() -> None:
 @pytest.mark.parametrize("n", [1, 99, 100, 101, 1000])
 def test_a_filmstrip_is_bounded_and_evenly_spread(n: int) -> None:
     strip = Filmstrip(most=100, width=16)
-    for _ in strip.passing(np.full((12, 32, 3), k % 256, np.uint8) for k in range(n)):
-        pass
+    for k in range(n):
+        strip.add(k, np.full((12, 32, 3), k % 256, np.uint8))
     steps = set(np.diff(strip.numbers).tolist())
     assert len(strip) <= 100 and (n <= 100 or len(strip) >= 50)
     assert strip.numbers[0] == 0 and len(steps) <= 1
@@ -215,6 +214,15 @@ def test_default_thresholds_show_what_the_model_sends(trail: Trail, clip: Clip, 
     assert share(panel) == pytest.approx(100 * cells.mean(), abs=0.06)
 
 
+def test_a_clip_whose_small_pictures_are_of_other_proportions_is_shown_whole() -> None:
+    """1000 x 570 pixels are held as 640 x 365, which scaled back to 570 rows has 999 columns."""
+    trail, empty = Trail(), np.full((570, 1000, 3), 90, np.uint8)
+    model = RunningBackground(empty)
+    for frame in trail.record([empty] * 2, model):
+        model.find_cells(frame)
+    assert picture(browse_cells(trail, (1000, 570))).shape == (570, 1000, 3)
+
+
 def test_higher_thresholds_send_less(trail: Trail, clip: Clip) -> None:
     panel = browse_cells(trail, clip.resolution_wh, frame=59)
     for name in ("start", "go_on", "smallest"):
@@ -274,34 +282,33 @@ def test_another_seed_moves_the_buckets(raw: suite.Footage) -> None:
     assert panel.jpeg != before
 
 
-# --- how long a redraw takes: printed, not asserted -------------------------------------------------------------
+# --- every control ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def panels(
     tour: Tour, trail: Trail, clip: Clip, seen: list[Observation], plate: np.ndarray, raw: suite.Footage
-) -> Iterator[dict[str, Panel]]:
-    yield {
+) -> dict[str, Panel]:
+    return {
         "parties": browse_parties(tour),
-        "cells": browse_cells(trail, clip.resolution_wh),
-        "masks": browse_masks(seen, plate),
+        "cells": browse_cells(trail, clip.resolution_wh, frame=59),
+        "masks": browse_masks(seen, plate, frame=59),
         "modes": browse_modes(raw.chosen[0], raw.plate),
     }
 
 
-def test_print_redraw_times(panels: dict[str, Panel], capsys: pytest.CaptureFixture[str]) -> None:
-    """`pytest tests/explore -k redraw -s` shows the median and the longest redraw of every control."""
-    lines = []
+def test_every_control_changes_its_picture(panels: dict[str, Panel]) -> None:
+    """`pytest tests/explore -k every_control -s` prints the median and the longest redraw of each."""
     for name, panel in panels.items():
         for control, widget in panel.controls.items():
             values = list(widget.options) if hasattr(widget, "options") else range(widget.min, widget.max + 1)
-            times = [redraw_ms(widget, value) for value in list(values)[:12] if value != widget.value]
-            lines.append(
-                f"{name:8} {control:9} {statistics.median(times):4.0f} ms, at most {max(times):4.0f}"
-            )
-    with capsys.disabled():
-        print("\n" + "\n".join(lines))
-    assert len(lines) == 12
+            times, shown, first = [], {panel.jpeg}, widget.value
+            for value in [value for value in [*values][:12] if value != first]:
+                times.append(redraw_ms(widget, value))
+                shown.add(panel.jpeg)
+            widget.value = first
+            assert len(shown) > 1, f"{name}: {control} moves nothing"
+            print(f"{name:8} {control:9} {statistics.median(times):4.0f} ms, at most {max(times):4.0f}")
 
 
 def redraw_ms(widget: object, value: object) -> float:
