@@ -76,7 +76,7 @@ def mask(
         from gctr._files import write_whole
         from gctr.vision.anonymise import write_boxes
 
-        write_whole(boxes_out, write_boxes(covers, clip.resolution_wh))
+        write_whole(boxes_out, write_boxes(covers, clip.resolution_wh), mode=0o644)
     masked = sum(len(row) for row in covers.values())
     say(f"{out}: {len(covers)} frames, {masked} masks")
 

@@ -78,7 +78,7 @@ class _Table:
 
         self.rows[number] = row
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path, as_table(self._jobs, self.rows).to_csv(index=False).encode())
+        write_whole(self._path, as_table(self._jobs, self.rows).to_csv(index=False).encode(), mode=0o644)
 
 
 class _Board:

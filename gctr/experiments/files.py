@@ -102,5 +102,5 @@ def write_result(path: Path, content: bytes) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    write_whole(path, content, mode=0o644)
     path.chmod(0o644)

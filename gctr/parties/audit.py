@@ -18,12 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gctr._files import _sync_folder
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: one process at a time there
-    fcntl = None  # type: ignore[assignment]
+from gctr._files import locked
 
 START = "0" * 64
 MAX_LINE = 1 << 16
@@ -86,8 +81,8 @@ class AuditLog:
         AuditError
             If it cannot be written, or the log's last line is damaged. Nothing may be unmasked then.
         """
-        with _clear_errors(self.path), self._locked() as descriptor:
-            last = _last_line(descriptor)
+        with _clear_errors(self.path), locked(self.path) as descriptor:
+            last = _last_line(descriptor, self.path)
             number = _number(last, self.path) + 1 if last else 0
             previous = hashlib.sha256(last).hexdigest() if last else START
             entry = Entry(number, self._clock(), action, camera, track_id, segments, reason, who, previous)
@@ -107,7 +102,7 @@ class AuditLog:
         AuditError
             If the chain is broken, or is not the one that was noted; the text says at which entry.
         """
-        entries, previous, noted = 0, START, None
+        entries, previous, noted = 0, START, START
         for line in _lines(self.path):
             entry = _entry(line, self.path, entries)
             if entry.number != entries or entry.previous != previous:
@@ -129,27 +124,15 @@ class AuditLog:
         for number, line in enumerate(_lines(self.path)):
             yield _entry(line, self.path, number)
 
-    @contextmanager
-    def _locked(self) -> Iterator[int]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = not self.path.exists()
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            if fcntl:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield descriptor
-        finally:
-            os.close(descriptor)
-        if new:
-            _sync_folder(self.path.parent)
 
-
-def _last_line(descriptor: int) -> bytes:
+def _last_line(descriptor: int, path: Path) -> bytes:
     """Return the last whole line; drop what a crash left half written, which was never acknowledged."""
     size = os.fstat(descriptor).st_size
     tail = os.pread(descriptor, 2 * MAX_LINE, max(0, size - 2 * MAX_LINE))
     if tail and not tail.endswith(b"\n"):
         kept = tail.rfind(b"\n") + 1
+        if len(tail) - kept > MAX_LINE:  # no crash leaves that much: whatever it is, nothing of it is dropped
+            raise AuditError(f"{path} does not end like an audit log: move it away and keep it")
         os.ftruncate(descriptor, size - len(tail) + kept)
         tail = tail[:kept]
     return tail.rstrip(b"\n").rpartition(b"\n")[2]

@@ -203,7 +203,7 @@ def write_public(path: Path, key: Key) -> None:
     if path.exists():
         raise KeyFileError(f"{path} exists and keys are not overwritten: move it away first")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"gctr {key.purpose} key, format 1\n{key.secret.hex()}\n".encode())
+    write_whole(path, f"gctr {key.purpose} key, format 1\n{key.secret.hex()}\n".encode(), mode=0o644)
 
 
 def _opened(path: Path, file: _File, private: Key | None) -> dict[int, bytes]:

@@ -14,6 +14,8 @@ from typing import Literal, get_args
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from gctr._files import sync_folder
+
 Purpose = Literal["store", "unmask", "unmask-private", "unmask-public"]
 
 _TEXT = re.compile(rf"gctr ({'|'.join(get_args(Purpose))}) key, format 1\n([0-9a-f]{{64}})\n")
@@ -75,6 +77,7 @@ def write_secret(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        sync_folder(path.parent)  # what is sealed under a key is lost with it
     except BaseException:  # a full disk must not leave half a key behind
         path.unlink(missing_ok=True)
         raise

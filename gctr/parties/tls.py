@@ -6,7 +6,6 @@ system hold a copy and trust nothing else, so a certificate of any authority doe
 
 import datetime
 import ipaddress
-import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +15,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gctr._files import write_whole
+from gctr.parties.keyfile import write_secret
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def write_certificate(folder: Path, hosts: Sequence[str] = LOOPBACK, *, days: int = 825) -> tuple[Path, Path]:
-    """Write ``cert.pem`` and ``key.pem`` (mode 0600) for `hosts`, names or addresses; return their paths."""
+    """Write ``cert.pem`` and ``key.pem`` (mode 0600) for `hosts`, names or addresses; return their paths.
+
+    Raises
+    ------
+    KeyFileError
+        If there is a ``key.pem`` already: nothing is overwritten.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gctr cloud")])
     now = datetime.datetime.now(datetime.UTC)
@@ -38,8 +46,8 @@ def write_certificate(folder: Path, hosts: Sequence[str] = LOOPBACK, *, days: in
     certificate = builder.sign(key, hashes.SHA256())
     pem = serialization.Encoding.PEM
     plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write_private(folder / "key.pem", key.private_bytes(pem, *plain))
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    write_secret(folder / "key.pem", key.private_bytes(pem, *plain))
+    write_whole(folder / "cert.pem", certificate.public_bytes(pem), mode=0o644)
     return folder / "cert.pem", folder / "key.pem"
 
 
@@ -71,8 +79,3 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)

@@ -9,13 +9,15 @@ import hashlib
 import re
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from gctr._files import write_whole
+from gctr._files import locked, write_whole
 from gctr.parties.messages import CameraId
 from gctr.parties.store import Refused, StoreError
 
@@ -47,12 +49,12 @@ class Parties:
 
     def issue(self, name: str, role: Role) -> str:
         """Return a new token for a new party; Refused if the name is taken."""
-        with self._lock:
+        with self._writing():
             return self._issue(name, role)
 
     def enrol(self, party: Party, name: str) -> str:
         """Use an enrolment token up; return the token of the camera `name`."""
-        with self._lock:
+        with self._writing():
             if party.digest not in self._load():
                 raise Refused("this enrolment token is used up: ask for another with 'gctr cloud invite'")
             token = self._issue(name, "camera")
@@ -65,6 +67,12 @@ class Parties:
             return None
         with self._lock:
             return self._load().get(_digest(token))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        # `gctr cloud invite` may run beside the cloud: what one of them adds the other must not overwrite.
+        with self._lock, locked(self._path.with_name(f"{self._path.name}.lock")):
+            yield
 
     def _issue(self, name: str, role: Role) -> str:
         known = list(self._load().values())
@@ -91,7 +99,6 @@ class Parties:
         return self._by_digest
 
     def _save(self, parties: list[Party]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._path, msgspec.json.format(msgspec.json.encode(parties)) + b"\n")
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gctr.parties.audit import AuditError, AuditLog
+from gctr.parties.audit import MAX_LINE, START, AuditError, AuditLog
 from gctr.parties.keyfile import new_key
 from gctr.parties.keys import UnmaskError
 from gctr.parties.surveillance import Surveillance
@@ -53,6 +53,7 @@ def test_a_cut_or_rewritten_log_is_found_by_what_was_noted(log):
     noted = log.verify()
     log.append("unmask", "cam-1", reason="later")
     assert log.verify(count=noted.entries, last=noted.last).entries == 6
+    assert log.verify(count=0, last=START).entries == 6, "noted before the first entry"
     log.path.write_bytes(b"".join(lines(log)[:3]))
     log.verify()  # a cut chain is whole in itself
     with pytest.raises(AuditError, match="its end was cut off"):
@@ -69,6 +70,15 @@ def test_a_line_half_written_by_a_crash_is_dropped_by_the_next(log):
         file.write(b'{"number":5,"ti')
     log.append("unmask", "cam-1", reason="after")
     assert log.verify().entries == 6
+
+
+def test_what_no_crash_left_is_not_dropped(log):
+    with log.path.open("ab") as file:
+        file.write(b"x" * (MAX_LINE + 1))
+    size = log.path.stat().st_size
+    with pytest.raises(AuditError, match="does not end like an audit log"):
+        log.append("unmask", "cam-1")
+    assert log.path.stat().st_size == size
 
 
 def test_a_full_disk_leaves_the_log_as_it_was(log, monkeypatch):

@@ -110,6 +110,7 @@ def test_a_whole_clip_is_unmasked_with_the_private_key_alone(street, cloud, stor
 def test_a_pair_of_keys_in_files(tmp_path, purpose):
     write_key(tmp_path / "p.key", PRIVATE)
     write_public(tmp_path / "p.pub", public_of(PRIVATE))
+    assert (tmp_path / "p.pub").stat().st_mode & 0o777 == 0o644
     path = tmp_path / ("p.key" if purpose == "unmask-private" else "p.pub")
     assert read_key(path, purpose) == (PRIVATE if purpose == "unmask-private" else public_of(PRIVATE))
     path.chmod(0o644)

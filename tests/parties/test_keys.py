@@ -1,5 +1,8 @@
 """The unmask key: exact for those who have it, nothing for those who have not."""
 
+import os
+import stat
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,6 +107,15 @@ def test_a_key_file_keeps_its_key_to_its_owner(tmp_path):
     with pytest.raises(KeyFileError, match="not overwritten"):
         write_key(path, new_key("unmask"))
     assert read_key(path, "unmask") == made
+
+
+def test_a_key_and_its_name_are_on_the_disk_before_it_is_used(tmp_path, monkeypatch):
+    real, synced = os.fsync, []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)), real(fd))[1]
+    )
+    write_key(tmp_path / "unmask.key", KEY)
+    assert synced == [False, True], "the file, then its folder"
 
 
 def test_a_key_file_that_others_can_read_is_refused(tmp_path):

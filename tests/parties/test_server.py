@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -287,6 +288,18 @@ def test_a_revoked_token_is_refused_at_once(site):
     kept = [party for party in json.loads(parties.read_text()) if party["name"] != "cam-7"]
     parties.write_text(json.dumps(kept))
     assert site.ask("cam-7", "GET", "/v1/cameras/cam-7").status_code == 401
+
+
+def test_parties_that_are_added_from_several_sides_all_stay(tmp_path):
+    """`gctr cloud invite` beside a cloud that registers cameras; each has its own view of the file."""
+    path = tmp_path / "parties.json"
+
+    def add(side):
+        return [Parties(path).issue(f"cam-{side}-{k}", "camera") for k in range(8)]
+
+    with ThreadPoolExecutor(4) as pool:
+        tokens = [token for some in pool.map(add, range(4)) for token in some]
+    assert len({Parties(path).recognise(token).name for token in tokens}) == 32
 
 
 # --- attacks ---------------------------------------------------------------------------------------------------
