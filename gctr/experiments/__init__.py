@@ -12,7 +12,7 @@ from gctr.experiments.claims import (
     read_verdicts,
     saved_datasets,
 )
-from gctr.experiments.figures import COLOURS, COLUMN, PAGE, show_boxes, show_photo, use_style
+from gctr.experiments.figures import COLOURS, COLUMN, PAGE, photo_grid, show_boxes, show_photo, use_style
 from gctr.experiments.files import build_dir, dataset_label, results_dir
 from gctr.experiments.overview import matrix_figure, paper_table, provenance_table, verdict_figure
 from gctr.experiments.parameters import declared_parameters, notebooks_dir
@@ -38,6 +38,7 @@ __all__ = [
     "measurements",
     "notebooks_dir",
     "paper_table",
+    "photo_grid",
     "provenance_table",
     "read_verdicts",
     "results_dir",

@@ -1,4 +1,4 @@
-"""How figures look and how they are written: one matplotlib style for papers, byte-stable SVG and PNG.
+"""How figures and tables look: one matplotlib style for papers, byte-stable SVG and PNG, four digits of a number shown.
 
 Colours are Okabe and Ito's, which people with any common colour blindness tell apart. Widths are those of a
 two-column paper. Bytes are stable on one version of matplotlib and OpenCV (those in ``constraints.txt``).
@@ -11,13 +11,14 @@ Okabe, M. and Ito, K. (2008), "Color Universal Design".
 import base64
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -67,12 +68,36 @@ _PHOTO = re.compile(rb'xlink:href="data:image/png;base64,\n([^"]+)"([^>]*?)id="p
 
 
 def use_style() -> None:
-    """Make `STYLE` the style of every figure drawn from now on; `gctr.experiments.start` calls it."""
+    """Make `STYLE` the style of every figure drawn from now on; `gctr.experiments.start` calls it.
+
+    Tables show numbers as `short_number` writes them; what is saved has its own digits.
+    """
     plt.rcParams.update(STYLE)
+    pd.set_option("display.float_format", short_number)
+
+
+def short_number(value: float) -> str:
+    """Return a number as a table shows it: four digits, and whole from a thousand on, such as 0.9784 or 12,046."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def photo_grid(shape: Sequence[int], rows: int, columns: int) -> tuple[Figure, NDArray[np.object_]]:
+    """Return a figure a page wide for photographs under titles, and its Axes, (rows, columns).
+
+    Parameters
+    ----------
+    shape : (H, W, ...) int
+        Of each photograph, in pixels; the figure is as high as they need.
+    rows, columns : int
+    """
+    height = rows * (PAGE / columns * shape[0] / shape[1] + 0.18)
+    return plt.subplots(rows, columns, figsize=(PAGE, height), squeeze=False)
 
 
 def show_photo(ax: Axes, image: NDArray[np.uint8], title: str = "") -> None:
-    """Show a photograph in `ax`, without ticks; an SVG then holds it as JPEG at the printed size, not as PNG.
+    """Show a photograph in `ax`, without ticks, in a hairline that shows where it ends on white paper.
+
+    An SVG then holds it as JPEG at the printed size, not as PNG.
 
     Parameters
     ----------
@@ -86,7 +111,7 @@ def show_photo(ax: Axes, image: NDArray[np.uint8], title: str = "") -> None:
     shown = ax.imshow(rgb)
     shown.set_gid(f"photo-{ax.figure.axes.index(ax) + 1}")
     ax.set(xticks=[], yticks=[], title=title)
-    ax.spines[:].set_visible(False)
+    ax.spines[:].set(visible=True, color="#aaaaaa", linewidth=0.4)
     ax.grid(False)
 
 

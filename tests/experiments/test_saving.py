@@ -27,7 +27,7 @@ from rich.console import Console
 from gctr import experiments
 from gctr.experiments import provenance, report
 from gctr.experiments.claims import combined
-from gctr.experiments.figures import svg_bytes
+from gctr.experiments.figures import PAGE, photo_grid, short_number, svg_bytes
 from gctr.experiments.parameters import assign_parameters
 from tests.experiments.written import SAVING, outputs, write_notebook
 
@@ -129,6 +129,34 @@ def test_running_again_gives_the_same_bytes(ran, workshop):
         ["20"], {"slope": 7}, build=workshop / "build", console=Console(quiet=True)
     ).ok
     assert [(workshop / "results" / name).read_bytes() for name in names] == before
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.978444, "0.9784"),
+        (648.0, "648"),
+        (12046.3, "12,046"),
+        (-1500.0, "-1,500"),
+        (2e-15, "2e-15"),
+        (0.0, "0"),
+    ],
+)
+def test_tables_show_four_digits(value, text, run):
+    assert short_number(value) == text
+    assert text in repr(pd.DataFrame({"x": [value, 1 / 3]}))
+
+
+@pytest.mark.parametrize("shape", [(360, 640, 3), (240, 320), (64, 32)])
+def test_photographs_fill_their_figure(shape, run):
+    figure, axes = photo_grid(shape, 2, 2)
+    for ax in axes.flat:
+        experiments.show_photo(ax, np.zeros(shape[:2], np.uint8), "title")
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() == PAGE
+    widths = [ax.get_window_extent().width for ax in axes[0]]
+    assert sum(widths) > 0.9 * figure.bbox.width
+    plt.close(figure)
 
 
 def test_by_hand_the_same_files_come_out(ran, workshop, run):
