@@ -44,7 +44,7 @@ def write_picture(out: Path, image: NDArray[np.uint8]) -> None:
     if not cv2.haveImageWriter(out.name):
         raise typer.BadParameter(f"{out.name}: end the name in .png, .jpg or .webp", param_hint="--out")
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, cv2.imencode(out.suffix, image)[1].tobytes())
+    write_whole(out, cv2.imencode(out.suffix, image)[1].tobytes(), mode=0o644)
 
 
 def copy_audio(source: str, video: Path) -> None:
