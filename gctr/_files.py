@@ -13,7 +13,10 @@ except ImportError:  # Windows has no flock: one process at a time there
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Write a file beside its place, sync it and rename it there: a reader, or a crash, sees all of it or none."""
+    """Write a file beside its place, sync it and rename it there: a reader, or a crash, sees all of it or none.
+
+    By default its owner alone may read it. OSError if it cannot be written; the old file is then untouched.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -30,6 +33,8 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
+    if os.name == "nt":
+        return  # a folder cannot be opened there
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
