@@ -160,12 +160,10 @@ def measurements(datasets: Sequence[str], folder: Path | None = None) -> pd.Data
     if not frames:
         return pd.DataFrame(columns=columns)
     table = pd.concat(frames, ignore_index=True)[columns]
-    order = pd.DataFrame({"claim": table["claim"].map(list(CLAIMS).index), "condition": table["condition"]})
-    firsts = (
-        table.drop_duplicates(["claim", "condition"]).reset_index().set_index(["claim", "condition"])["index"]
-    )
-    order["first"] = [firsts[key] for key in zip(table["claim"], table["condition"], strict=True)]
-    return table.loc[order.sort_values(["claim", "first"], kind="stable").index].reset_index(drop=True)
+    claim = table["claim"].map(list(CLAIMS).index)
+    first = table.groupby(["claim", "condition"], sort=False).ngroup()  # numbers them as they come
+    order = pd.DataFrame({"claim": claim, "first": first}).sort_values(["claim", "first"], kind="stable")
+    return table.loc[order.index].reset_index(drop=True)
 
 
 def claims_table(dataset: str, folder: Path | None = None) -> pd.DataFrame:

@@ -108,7 +108,13 @@ def _explained(one: dict[str, Any], two: dict[str, Any]) -> Iterator[str]:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return record | {name: record[name] for name in ("files", "timing")}
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{path} is no whole record of a run: run its notebook again, with --force"
+        ) from None
 
 
 def _of_speed(first: Path, second: Path, dataset: str) -> _Speed:

@@ -6,6 +6,8 @@ verdict the table says so.
 
 from pathlib import Path
 
+import pandas as pd
+
 from gctr._paths import ROOT
 from gctr.experiments.claims import claims_table, read_verdicts, saved_datasets
 from gctr.experiments.files import write_result
@@ -56,10 +58,13 @@ def update_readme(readme: Path | None = None, folder: Path | None = None, *, wri
 def headline(folder: Path) -> str:
     """Return the table of claims and the pictures, as Markdown."""
     others = [label for label in saved_datasets(folder) if label not in (_HEADLINE, "all")]
+    elsewhere = {label: claims_table(label, folder).set_index("claim") for label in others}
+    measured = read_verdicts(_HEADLINE, folder)
     lines = ["", "| | claim | verdict | measured |", "|---|---|---|---|"]
     for row in claims_table(_HEADLINE, folder).to_dict("records"):
-        verdict = row["verdict"] + _elsewhere(row, others, folder)
-        lines.append(f"| {row['claim']} | {row['text']} | {verdict} | {_cell(row['claim'], folder)} |")
+        verdict = row["verdict"] + _unlike(row, elsewhere)
+        found = _cell(measured[measured["claim"] == row["claim"]])
+        lines.append(f"| {row['claim']} | {row['text']} | {verdict} | {found} |")
     lines += [
         "",
         f"Measured on the embedded scene{_named(others)}; [results/](results/README.md) has all of it.",
@@ -71,28 +76,24 @@ def headline(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _elsewhere(row: dict[str, str], others: list[str], folder: Path) -> str:
-    """Return in which footage the verdict is another one."""
-    verdicts = {label: _verdict(row["claim"], label, folder) for label in others}
+def _unlike(row: dict[str, str], elsewhere: dict[str, pd.DataFrame]) -> str:
+    """Return on which footage the verdict is another one."""
+    found = {label: table.loc[row["claim"]] for label, table in elsewhere.items()}
     unlike = [
-        f"{verdict} on {label}" for label, verdict in verdicts.items() if verdict not in ("", row["verdict"])
+        f"{other['verdict']} on {label}"
+        for label, other in found.items()
+        if other["notebook"] and other["verdict"] != row["verdict"]
     ]
     return f" ({', '.join(unlike)})" if unlike else ""
-
-
-def _verdict(claim: str, label: str, folder: Path) -> str:
-    table = claims_table(label, folder).set_index("claim")
-    return "" if not table.loc[claim, "notebook"] else str(table.loc[claim, "verdict"])
 
 
 def _named(others: list[str]) -> str:
     return f", with verdicts also on {', '.join(others)} where they differ" if others else ""
 
 
-def _cell(claim: str, folder: Path) -> str:
+def _cell(verdicts: pd.DataFrame) -> str:
     """Return what was measured, one line for each condition."""
-    table = read_verdicts(_HEADLINE, folder)
-    rows = table[table["claim"] == claim].to_dict("records")
+    rows = verdicts.to_dict("records")
     found = (
         f"{row['condition']}: {row['measured']}" if row["condition"] else row["measured"] for row in rows
     )

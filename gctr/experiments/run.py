@@ -69,10 +69,10 @@ class Run:
         """
         if check_name(name, "table") == "claims":
             raise ValueError("the table 'claims' is written by save_verdict; choose another name")
-        unknown = sorted(set(timing) - set(table.columns))
-        if unknown:
+        marked = list(timing)
+        if unknown := sorted(set(marked) - set(table.columns)):
             raise ValueError(f"table {name!r} has no column {', '.join(unknown)} to mark as timing")
-        self._save_csv(table, name, list(timing))
+        self._save_csv(table, name, marked)
         return table
 
     def save_figure(self, figure: Figure, name: str, *, varies: bool = False) -> None:

@@ -144,6 +144,13 @@ def test_a_folder_without_results_is_refused(pair, tmp_path):
     assert done.code == 1 and "holds no results" in done.said
 
 
+@pytest.mark.parametrize("content", ["", '{"files": {}', "[]", '{"files": {}}'])
+def test_a_damaged_record_is_named(pair, content):
+    (pair.two / "provenance" / "20_saves.synthetic.json").write_text(content)
+    done = diff(pair.one, pair.two)
+    assert done.code == 1 and "20_saves.synthetic.json is no whole record of a run" in done.said
+
+
 def test_claims_that_speed_decides_are_known_in_the_results_on_all_footage(run, tmp_path):
     run.save_verdict("H1", "holds", "0.40 of it", value=0.4)
     run.save_verdict("H4", "fails", "0.8", value=0.8, timing=True)
