@@ -10,6 +10,7 @@ S3 goes through ``obstore`` (the extra ``gctr[s3]``), which takes keys and endpo
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -96,8 +97,12 @@ class FolderBlobs:
             with (self._folder / name).open("rb") as file:
                 file.seek(start)
                 return file.read(-1 if stop is None else stop - start)
-        except OSError as error:
-            raise StoreError(f"the store lost {name}: {error.strerror}; restore it from a copy") from None
+        except FileNotFoundError:
+            raise StoreError(
+                f"the store lost {name}: there is no such file; restore it from a copy"
+            ) from None
+        except OSError as error:  # too many open files, a disk that fails: that says nothing about the file
+            raise StoreFailed(f"{name} cannot be read: {error.strerror}; ask again") from None
 
     def delete(self, name: str) -> None:
         with clear_errors(self._folder):
@@ -110,11 +115,14 @@ class FolderBlobs:
         return (self._folder / name).stat().st_mtime
 
     def sweep(self) -> int:
-        # By age: another process may be writing one of them now.
-        old = [p for p in self._folder.glob("*.part") if time.time() - p.stat().st_mtime > _ABANDONED]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        swept = 0
+        for path in self._folder.glob("*.part"):
+            # By age: another process may be writing it now, or has just renamed it.
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
+                    swept += 1
+        return swept
 
 
 class RemoteBlobs:
@@ -133,30 +141,24 @@ class RemoteBlobs:
             raise StoreError(f"cannot open {protocol}:// for the store: {error}; try gctr[s3]") from None
 
     def put(self, name: str, data: bytes) -> None:
-        try:
+        with self._clear("took nothing", "send it again"):
             self._files.pipe_file(f"{self._root}/{name}", data)
-        except Exception as error:  # every fsspec library has errors of its own
-            raise StoreFailed(f"{self._url} took nothing: {_first_line(error)}; send it again") from None
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        part = {} if (start, stop) == (0, None) else {"start": start, "end": stop}
         try:
-            part = {} if (start, stop) == (0, None) else {"start": start, "end": stop}
-            return self._files.cat_file(f"{self._root}/{name}", **part)
+            with self._clear("did not answer", "ask again"):
+                return self._files.cat_file(f"{self._root}/{name}", **part)
         except FileNotFoundError:
             raise StoreError(f"the store lost {name}: {self._url} has no such object") from None
-        except Exception as error:
-            raise StoreFailed(f"{self._url} did not answer: {_first_line(error)}; ask again") from None
 
     def delete(self, name: str) -> None:
-        try:
+        with suppress(FileNotFoundError), self._clear("did not delete", "try again"):
             self._files.rm_file(f"{self._root}/{name}")
-        except FileNotFoundError:
-            return
-        except Exception as error:
-            raise StoreFailed(f"{self._url} did not delete: {_first_line(error)}") from None
 
     def names(self) -> Iterator[str]:
-        found = self._files.find(self._root)
+        with self._clear("did not list its objects", "ask again"):
+            found = self._files.find(self._root)
         return (name for name in (path.rsplit("/", 1)[-1] for path in found) if name.endswith(".msg"))
 
     def written(self, name: str) -> float:
@@ -168,6 +170,16 @@ class RemoteBlobs:
     def sweep(self) -> int:
         return 0  # an object is put whole or not at all
 
+    @contextmanager
+    def _clear(self, what: str, advice: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # every fsspec library has errors of its own
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise StoreFailed(f"{self._url} {what}: {reason}; {advice}") from None
+
 
 def _prefer_obstore(protocol: str) -> None:
     if protocol not in ("s3", "gs", "az"):
@@ -175,7 +187,3 @@ def _prefer_obstore(protocol: str) -> None:
     from obstore.fsspec import register
 
     register(protocol)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
