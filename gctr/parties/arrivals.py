@@ -22,6 +22,7 @@ Limits: the offset contains the network's delay; a clock that jumps between capt
 import sqlite3
 from typing import NamedTuple
 
+from gctr.parties.index import GAPS
 from gctr.parties.messages import Header
 from gctr.parties.store import Order, Receipt, Refused
 
@@ -135,5 +136,4 @@ def _is_same(stored: str | None, file: str, header: Header, number: int) -> bool
 
 
 def _gaps(index: sqlite3.Connection, camera: str) -> list[tuple[int, int]]:
-    query = "SELECT first, last FROM gaps WHERE camera = ? ORDER BY first LIMIT 100"
-    return index.execute(query, (camera,)).fetchall()
+    return index.execute(GAPS, (camera,)).fetchall()

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS holds (
 CREATE INDEX IF NOT EXISTS holds_by_camera ON holds (camera);
 CREATE TABLE IF NOT EXISTS leaving (file TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+GAPS = "SELECT first, last FROM gaps WHERE camera = ? ORDER BY first LIMIT 100"
 _LAST = 1 << 62  # beyond any sequence number
 _END = 1e18  # beyond any time, in seconds
 _SEGMENT = ", ".join(SegmentInfo.__struct_fields__)
@@ -94,9 +95,12 @@ class Index:
         """Return the names of cameras that registered a background."""
         return [name for (name,) in self.rows("SELECT camera FROM cameras ORDER BY camera")]
 
-    def totals(self) -> list[tuple[str, int, int, float]]:
-        """Return camera, segments, bytes and clock offset in seconds of every camera."""
-        return self.rows("SELECT camera, segments, bytes, clock_offset FROM cameras ORDER BY camera")
+    def totals(self) -> list[tuple[str, int, int, float, int]]:
+        """Return camera, segments, bytes, clock offset in seconds and sequence numbers awaited of every camera."""
+        missing = "SELECT coalesce(sum(last - first + 1), 0) FROM gaps g WHERE g.camera = c.camera"
+        return self.rows(
+            f"SELECT camera, segments, bytes, clock_offset, ({missing}) FROM cameras c ORDER BY camera"
+        )
 
     def segments(
         self,
@@ -148,11 +152,9 @@ class Index:
         query = "SELECT version FROM backgrounds WHERE camera = ? ORDER BY version"
         return [version for (version,) in self.rows(query, (camera,))]
 
-    def gaps(self, camera: str, limit: int = 100) -> list[tuple[int, int]]:
-        """Return the first ranges of sequence numbers, both ends included, that are awaited."""
-        return self.rows(
-            "SELECT first, last FROM gaps WHERE camera = ? ORDER BY first LIMIT ?", (camera, limit)
-        )
+    def gaps(self, camera: str) -> list[tuple[int, int]]:
+        """Return the first 100 ranges of sequence numbers, both ends included, that are awaited."""
+        return self.rows(GAPS, (camera,))
 
     def next_sequence(self, camera: str) -> int:
         """Return the sequence number after the highest that was ever stored."""

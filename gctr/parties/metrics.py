@@ -65,11 +65,11 @@ class Metrics:
 
     def text(self, index: "Index") -> bytes:
         """Return all metrics; the cost grows with the number of cameras, not with what they sent."""
-        for camera, segments, size, offset in index.totals():
+        for camera, segments, size, offset, missing in index.totals():
             self._segments.labels(camera).set(segments)
             self._bytes.labels(camera).set(size)
             self._offset.labels(camera).set(offset)
-            self._missing.labels(camera).set(sum(last - first + 1 for first, last in index.gaps(camera)))
+            self._missing.labels(camera).set(missing)
         return generate_latest(self._registry)
 
 

@@ -47,6 +47,18 @@ def test_every_order_of_arrival_is_named_rightly(tmp_path_factory, arrivals):
     index.close()
 
 
+def test_every_number_awaited_is_counted_and_the_first_ranges_are_told(tmp_path):
+    index = Index(tmp_path / "index.sqlite")
+    with index.writing() as db:
+        add_background(db, header("background"), "plate", 1, 0.0)
+        add_background(db, header("background", "cam-2"), "other plate", 1, 0.0)
+        for sequence in range(2, 450, 3):  # 150 gaps of two
+            add_segment(db, header(sequence=sequence), f"file {sequence}", 1, 0.0)
+    assert [(camera, missing) for camera, *_, missing in index.totals()] == [("cam-1", 300), ("cam-2", 0)]
+    assert index.gaps("cam-1") == [(k, k + 1) for k in range(0, 300, 3)]
+    index.close()
+
+
 @pytest.fixture
 def cloud(tmp_path):
     cloud = Cloud(tmp_path / "cloud", KEY)
