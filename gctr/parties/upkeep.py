@@ -80,8 +80,10 @@ def repair(cloud: Cloud) -> Repaired:
         _drop(cloud, row)
     known = {row.file for row in rows} - {row.file for row in broken}
     outcome = [_adopt(cloud, header, name) for header, name in _headers(cloud, known)]
-    aside = sum(_set_aside(cloud, name) for name in set(cloud.blobs.names()) - _known(cloud))
-    return Repaired(swept, deleted, outcome.count(True), aside, outcome.count(False))
+    strangers = set(cloud.blobs.names()) - {row.file for row in _rows(cloud)}
+    for name in strangers:
+        _set_aside(cloud, name)
+    return Repaired(swept, deleted, outcome.count(True), len(strangers), outcome.count(False))
 
 
 def reset_index(folder: Path) -> Path | None:
@@ -193,10 +195,6 @@ def _rows(cloud: Cloud) -> Iterator[_Row]:
             after = page[-1][2]
 
 
-def _known(cloud: Cloud) -> set[str]:
-    return {row.file for row in _rows(cloud)}
-
-
 def _check(cloud: Cloud, row: _Row) -> list[Finding]:
     where = f"{row.kind} {row.number} of {row.camera}"
     try:
@@ -237,6 +235,8 @@ def _headers(cloud: Cloud, known: set[str]) -> list[tuple[Header, str]]:
 
 def _adopt(cloud: Cloud, header: Header, name: str) -> bool | None:
     """Index a whole message; False if its place is taken: it was never acknowledged and goes. None: set it aside."""
+    if header.kind == "segment" and not cloud.index.background_size(header.camera, header.background_version):
+        return None  # its background is lost
     written, size = cloud.blobs.written(name), len(cloud.blobs.read(name))
     try:
         with cloud.index.writing() as index:
@@ -247,15 +247,12 @@ def _adopt(cloud: Cloud, header: Header, name: str) -> bool | None:
     except Refused:
         cloud.blobs.delete(name)
         return False
-    except StoreFailed:  # its background is lost
-        return None
     return True
 
 
-def _set_aside(cloud: Cloud, name: str) -> bool:
+def _set_aside(cloud: Cloud, name: str) -> None:
     cloud.blobs.put(f"{name}.damaged", cloud.blobs.read(name))
     cloud.blobs.delete(name)
-    return True
 
 
 def _uncount(index: sqlite3.Connection, camera: str, segments: int, size: int) -> None:

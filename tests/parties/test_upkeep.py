@@ -6,7 +6,7 @@ from gctr.parties.arrivals import Stamp
 from gctr.parties.blobs import blob_name
 from gctr.parties.cloud import Cloud
 from gctr.parties.keyfile import new_key
-from gctr.parties.store import Refused, StoreError
+from gctr.parties.store import Refused, StoreError, StoreFailed
 from gctr.parties.upkeep import hold, holds, release, repair, reset_index, retain, verify
 
 from .served import background, segment
@@ -75,6 +75,27 @@ def test_a_message_that_was_written_but_not_indexed_is_taken_up(cloud):
     (cloud.folder / "blobs" / blob_name(message)).write_bytes(message)
     assert repair(cloud).adopted == 1
     assert cloud.segment("cam-1", 10) == message
+
+
+def test_a_message_is_not_set_aside_because_the_index_fails(cloud, monkeypatch):
+    message = segment(KEY, 10, version=2)
+    (cloud.folder / "blobs" / blob_name(message)).write_bytes(message)
+
+    def fail(*values):
+        raise StoreFailed("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gctr.parties.upkeep.add_segment", fail)
+        with pytest.raises(StoreFailed):
+            repair(cloud)
+    assert repair(cloud).adopted == 1
+
+
+def test_a_segment_whose_background_is_lost_is_set_aside(cloud):
+    message = segment(KEY, 10, version=3)
+    (cloud.folder / "blobs" / blob_name(message)).write_bytes(message)
+    assert repair(cloud) == (0, 0, 0, 1, 0)
+    assert stored(cloud) == list(range(10))
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a database" * 400])
