@@ -73,12 +73,12 @@ class Cloud:
         *,
         blobs: str | None = None,
         options: Mapping[str, Any] | None = None,
-        stages: Stages = lambda stage: nullcontext(),
+        stages: Stages | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.folder = folder
         self._key = store_key
-        self._stages, self._clock = stages, clock
+        self._stages, self._clock = stages or (lambda stage: nullcontext()), clock
         with clear_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self.blobs = open_blobs(blobs or folder / "blobs", options)
@@ -152,23 +152,17 @@ class Cloud:
 
     def segment(self, camera: str, sequence: int) -> bytes:
         """Return a segment as the camera sent it."""
-        file = self.index.segment_file(camera, sequence)
-        if file is None:
-            raise NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
-        return read_checked(self.blobs, file)
+        return read_checked(self.blobs, self._segment_file(camera, sequence))
 
     def segment_size(self, camera: str, sequence: int) -> int:
         """Return the size in bytes of a segment as the camera sent it."""
         for found in self.index.segments(camera, first=sequence, last=sequence):
             return found.size
-        raise NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
+        raise _no_segment(camera, sequence)
 
     def segment_part(self, camera: str, sequence: int, start: int, stop: int) -> bytes:
         """Return bytes `start` to `stop` of a segment; only they are read. The seal of their buckets proves them."""
-        file = self.index.segment_file(camera, sequence)
-        if file is None:
-            raise NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
-        return self.blobs.read(file, start, stop)
+        return self.blobs.read(self._segment_file(camera, sequence), start, stop)
 
     def standing(self, camera: str) -> Standing:
         """Return where a camera stands: what is expected next, what is missing, which backgrounds there are."""
@@ -197,7 +191,13 @@ class Cloud:
         """Return the sealed faces of a segment alone, all or those of one object: a sealed `Patches`."""
         header, objects = self._objects(camera, sequence)
         wanted = [patch for patch in objects.patches if track_id in (None, patch.track_id)]
-        return seal(self._key, replace(header, kind="patches"), encode(Patches(wanted)))
+        return seal(self._key, replace(header, kind="patches"), encode(Patches(wanted, objects.wrapped)))
+
+    def _segment_file(self, camera: str, sequence: int) -> str:
+        file = self.index.segment_file(camera, sequence)
+        if file is None:
+            raise _no_segment(camera, sequence)
+        return file
 
     def _composition(self, camera: str, sequence: int) -> tuple[Header, Composition]:
         header, objects = self._objects(camera, sequence)
@@ -279,6 +279,10 @@ def iterate_compositions(cloud: Cloud, camera: str, first: int, last: int) -> It
         for segment in page:
             yield cloud.compose(camera, segment.sequence)
         page = cloud.index.segments(camera, first=page[-1].sequence + 1, last=last, limit=64)
+
+
+def _no_segment(camera: str, sequence: int) -> NotStored:
+    return NotStored(f"no segment with sequence {sequence} of camera {camera!r} is stored here")
 
 
 def _find(objects: ObjectVideo, frame: int, track_id: int) -> tuple[int, int, int, int]:

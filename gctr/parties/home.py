@@ -13,6 +13,7 @@ surveillance/      store.key, cert.pem, surveillance.token; unmask.key is put he
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -29,7 +30,7 @@ class CloudSettings(Struct, forbid_unknown_fields=True):
     """Where a cloud's files are: beside its index (None), or an fsspec URL."""
 
     blobs: str | None = None
-    format: int = 1
+    format: Literal[1] = 1
 
 
 def init(folder: Path, *, hosts: Sequence[str] = LOOPBACK, blobs: str | None = None) -> None:
@@ -76,8 +77,6 @@ def open_cloud(folder: Path, stages: Stages | None = None) -> Cloud:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder / 'settings.json'} is damaged ({error}): restore it") from None
     key = read_key(folder / "store.key", "store")
-    if stages is None:
-        return Cloud(folder, key, blobs=settings.blobs)
     return Cloud(folder, key, blobs=settings.blobs, stages=stages)
 
 

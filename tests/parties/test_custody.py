@@ -13,10 +13,12 @@ from msgspec.structs import replace
 from gctr.parties import local
 from gctr.parties.camera import Camera, CameraSettings
 from gctr.parties.custody import RECIPIENT, camera_sealer, read_opener, rotate
+from gctr.parties.envelope import open_message
 from gctr.parties.grants import write_public
 from gctr.parties.keyfile import KeyFileError, new_key, public_of, read_key, write_key
 from gctr.parties.keys import KeyRing, PatchSealer, UnmaskError, _wrapping_context, open_patches
 from gctr.parties.ledger import LedgerError, NonceLedger, NonceReuseError
+from gctr.parties.messages import Patches, decode
 from gctr.parties.surveillance import Surveillance
 from gctr.vision.masking import hide_faces, reveal_faces
 
@@ -104,6 +106,9 @@ def test_a_whole_clip_is_unmasked_with_the_private_key_alone(street, cloud, stor
             np.testing.assert_array_equal(shown.image[y0:y1, x0:x1], true)
             seen += 1
     assert seen >= 2 * (FRAMES - 5)
+    header, body = open_message(store_key, cloud.patches("cam-1", 1))
+    alone = decode(body, Patches)  # the sealed faces alone carry what opens them
+    assert open_patches(KeyRing(PRIVATE), header, alone.patches, wrapped=alone.wrapped)
 
 
 @pytest.mark.parametrize("purpose", ["unmask-private", "unmask-public"])
