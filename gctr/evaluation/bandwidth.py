@@ -16,6 +16,7 @@ sealing, the full-frame forms travel without any.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -23,9 +24,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from gctr.datasets import Clip
 from gctr.evaluation.bdrate import bd_rate, rate_at
-from gctr.evaluation.material import Material, prepare
+from gctr.evaluation.material import Material
 from gctr.evaluation.quality import frame_quality
 from gctr.parties.envelope import seal
 from gctr.parties.keyfile import new_key
@@ -42,16 +42,18 @@ STILLS = {
 }
 
 
-def measure_full(material: Material, form: str, quality: int) -> dict[str, object]:
+def measure_full(material: Material, form: str, quality: int, *, gop: int | None = None) -> dict[str, object]:
     """Code whole frames with the baseline `form` of `gctr.vision.encoders.FULL`, or "MJPEG"; one row of the
     table.
+
+    The distance of key frames is the form's own unless said otherwise.
     """
     if form == "MJPEG":
         packets = [_still(to_bgr(picture), "JPEG", quality) for picture in material.source]
         shown = [to_i420(_open_still(data)) for data in packets]
         wire = wire_bytes(material, packets, 50)
         return point(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
-    preset = FULL[form]
+    preset = replace(FULL[form], gop=gop or FULL[form].gop)
     packets = encode(material.source, preset, quality)
     shown = decode(packets, preset.codec)
     wire = wire_bytes(material, packets, preset.gop)
@@ -211,35 +213,6 @@ def sweep(
     with ThreadPoolExecutor(threads) as pool:
         points = pool.map(lambda job: MEASURES[job[0]](material, *job[1:]), jobs)
         return pd.DataFrame(tqdm(points, total=len(jobs), disable=not progress, unit="point"))
-
-
-def measure_occupancy(material: Material, quality: int, *, form: str = "live H.264") -> pd.DataFrame:
-    """Code with a live form, in which each packet is a frame's; return `occupancy` (share of the frame that
-    is sent), `roi` and `full` (bytes of video) of every frame; the full frame's key frames are spread over
-    their GOP.
-    """
-    pictures, masks = [r.picture for r in material.roi], [r.mask for r in material.roi]
-    preset = FULL[form]
-    video = encode_shared(material.plate, pictures, masks, ROI[form], quality, segment=preset.gop)
-    full = np.array([len(packet) for packet in encode(material.source, preset, quality)], float)
-    keys = np.arange(len(full)) % preset.gop == 0
-    extra = (full[keys] - np.median(full[~keys])).sum() / len(full)
-    full[keys] = np.median(full[~keys])
-    sizes = [len(packet) for part in video.segments for packet in part]
-    return pd.DataFrame({"occupancy": [m.mean() for m in masks], "roi": sizes, "full": full + extra})
-
-
-def noise_surface(clip: Clip, noises: Sequence[float], quantisers: Sequence[int]) -> pd.DataFrame:
-    """Code `clip` live at each noise (sigma in grey levels) and quantiser; return noise, qp, and the ratio of
-    video bytes, ROI over full frame.
-    """
-    rows = []
-    for noise in noises:
-        material = prepare(clip, noise=noise)
-        for qp in quantisers:
-            sizes = measure_occupancy(material, qp)[["roi", "full"]].sum()
-            rows.append((noise, qp, sizes["roi"] / sizes["full"]))
-    return pd.DataFrame(rows, columns=["noise", "qp", "ratio"])
 
 
 def ratios(

@@ -77,7 +77,7 @@ def _shared(name: str, **options: str) -> EncoderPreset:
 
 X264 = "mbtree=0:ipratio=1.8:pbratio=1.2"
 X265 = "log-level=none:pools=1:frame-threads=1:cutree=0"
-RDOQ = f"{X265}:rdoq-level=2"
+RDOQ = "rdoq-level=2:ref=5:bframes=3"
 MEDIUM = {"preset": "medium", "tune": "psnr", "crf": "{q}"}
 AV1 = "lp=1:tune=1:aq-mode=0"
 LIVE = {"preset": "veryfast", "tune": "zerolatency", "qp": "{q}"}
@@ -89,7 +89,9 @@ FULL = {
         "H.264", "libx264", {"preset": "slower", "tune": "psnr", "crf": "{q}", "x264-params": X264}
     ),
     "H.265": EncoderPreset("H.265", "libx265", {**MEDIUM, "x265-params": X265}),
-    "H.265 with RDOQ": EncoderPreset("H.265 with RDOQ", "libx265", {**MEDIUM, "x265-params": RDOQ}),
+    "H.265 with RDOQ": EncoderPreset(
+        "H.265 with RDOQ", "libx265", {**MEDIUM, "x265-params": f"{X265}:{RDOQ}"}
+    ),
     "AV1": EncoderPreset("AV1", "libsvtav1", {"preset": "6", "crf": "{q}", "svtav1-params": AV1}),
 }
 FULL["live H.264, denoised"] = replace(FULL["live H.264"], denoised=True)
@@ -108,7 +110,7 @@ ROI = {
     ),
     "H.264": _shared("H.264", **{"x264-params": FLAT}),
     "H.265": _shared("H.265", **{"x265-params": SHARED_X265}),
-    "H.265 with RDOQ": _shared("H.265 with RDOQ", **{"x265-params": f"{SHARED_X265}:rdoq-level=2:ref=5"}),
+    "H.265 with RDOQ": _shared("H.265 with RDOQ", **{"x265-params": f"{SHARED_X265}:{RDOQ}"}),
     "AV1": _shared("AV1", **{"svtav1-params": SHARED_AV1}),
     "AV1, preset 5": _shared("AV1", preset="5", **{"svtav1-params": SHARED_AV1}),
 }

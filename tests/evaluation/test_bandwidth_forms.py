@@ -8,7 +8,8 @@ from gctr.datasets import Clip, Truth
 from gctr.datasets.clip import box_table
 from gctr.evaluation import alternatives
 from gctr.evaluation.agreement import compare
-from gctr.evaluation.bandwidth import baseline_of, ladders, noise_surface
+from gctr.evaluation.bandwidth import baseline_of, ladders
+from gctr.evaluation.conditions import noise_surface
 from gctr.evaluation.latency import coding_times
 from gctr.evaluation.material import prepare
 from gctr.evaluation.targets import BOUNDS, main, targets

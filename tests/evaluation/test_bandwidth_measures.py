@@ -10,6 +10,7 @@ from gctr.datasets import Clip, Truth
 from gctr.datasets.clip import box_table
 from gctr.evaluation import bandwidth
 from gctr.evaluation.bdrate import bd_rate, rate_at
+from gctr.evaluation.conditions import compare_gops
 from gctr.evaluation.material import add_noise
 from gctr.evaluation.material import prepare as material_of
 from gctr.evaluation.quality import frame_quality, pooled_psnr, seam_ring, ssim_map, truth_objects
@@ -133,6 +134,15 @@ def test_the_ledger_adds_up_and_the_roi_saves_at_equal_quality(material):
     assert len(compared) == 1
     assert 0 < compared["ratio"].iloc[0] < 3
     assert bandwidth.ratios(table, at=at, index=False)["ratio"].iloc[0] < compared["ratio"].iloc[0]
+
+
+def test_a_shared_key_matters_more_the_more_often_a_segment_begins(material):
+    found = compare_gops(material, [4, 12], [20, 32], at=35.0).set_index("gop")
+    assert found.loc[4, "full"] > 1.5 * found.loc[12, "full"]
+    assert found.loc[4, "ratio"] < 0.9 * found.loc[12, "ratio"]
+    own = FULL["live H.264"].gop
+    same = bandwidth.measure_full(material, "live H.264", 26, gop=own)
+    assert same == bandwidth.measure_full(material, "live H.264", 26)
 
 
 def test_the_floor_of_whole_frames_is_what_the_empty_scene_costs(clip, material):
