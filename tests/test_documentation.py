@@ -89,11 +89,11 @@ def paragraphs() -> Iterator[tuple[str, list[str]]]:
 
 
 def public_names(folder: Path) -> set[str]:
-    """Return the modules below a folder and what they define at the top."""
+    """Return the modules and packages below a folder and what they define at the top."""
     names = set()
     for path in folder.rglob("*.py"):
         body = ast.parse(path.read_text("utf-8")).body
-        names |= {path.stem} | {
+        names |= {path.stem, path.parent.name} | {
             node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)
         }
     return names

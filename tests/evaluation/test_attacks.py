@@ -129,7 +129,7 @@ def test_coincidences_are_counted_at_the_lag():
 # --- 2: boundaries ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 8), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_cuts_are_the_best_of_all(n, buckets, seed):
     scores = np.triu(np.random.default_rng(seed).normal(size=(n + 1, n + 1)), 1)

@@ -84,7 +84,7 @@ def test_it_equals_its_twin_and_undoes_itself(size):
     assert chacha_xor(KEY, NONCE, chacha_xor(KEY, NONCE, data)) == data
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cut=st.tuples(st.integers(0, 700), st.integers(0, 700)).map(sorted))
 def test_a_piece_is_a_piece_of_the_whole(cut):
     whole, (a, b) = bytes(range(250)) * 3, cut
