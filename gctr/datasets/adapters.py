@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gctr.datasets.clip import Clip, Truth
+from gctr.datasets.clip import Clip, DatasetError, Truth
 from gctr.datasets.ground_truth import read_truth
 from gctr.datasets.sequences import open_tree
 from gctr.datasets.store import file_sha256
@@ -41,28 +41,34 @@ def open_source(
     ----------
     source : str or path
     fps : float, optional
-        Frames a second of a folder of pictures; 25 unless told. A video knows its own.
+        Frames a second of a folder of pictures; 25 unless told. A video has its own and takes none.
     truth : str or path, optional
-        A file of boxes or faces for a video or a folder of pictures.
+        A file of boxes or faces, in place of those that the footage comes with.
     checksum : bool
         Whether to take the SHA-256 of the data for provenance, which reads all of it once.
     format, options
-        For a camera or stream, see `gctr.vision.video.read_video`.
+        For a camera or stream, see `gctr.vision.video.read_video`; a folder takes none.
 
     Raises
     ------
     DatasetError
-        If there is nothing at `source`, or it is in none of the known layouts.
+        If there is nothing at `source`, it is in none of the known layouts, or an option is not for it.
     VideoError
         If it is a file or address but no video that can be read.
     """
     path = Path(source)
     known = read_truth(Path(truth)) if truth is not None else Truth()
     if path.is_dir() or path.suffix.lower() == ".zip":
+        if format is not None or options is not None:
+            raise DatasetError(
+                f"{path} is a folder of pictures: format and options are for videos and cameras"
+            )
         clip = open_tree(Tree(path).descend(), fps)
-        if truth is not None:
-            clip = replace(clip, truth=replace(clip.truth, boxes=known.boxes, faces=known.faces))
+        given = {name: table for name in ("boxes", "faces") if (table := getattr(known, name)) is not None}
+        clip = replace(clip, truth=replace(clip.truth, **given))
         return replace(clip, sha256=Tree(path).digest()) if checksum else clip
+    if fps is not None:
+        raise DatasetError("fps is for a folder of pictures: a video or camera has a frame rate of its own")
     return open_video(source, known, checksum=checksum, format=format, options=options)
 
 

@@ -45,10 +45,15 @@ _VIRAT_CLASSES = {1: "person", 2: "car", 3: "vehicle", 4: "object", 5: "bike"}
 def read_truth(path: Path) -> Truth:
     """Read a file of boxes or faces; see `parse_truth`. MEVA's `*.types.yml` is looked for beside it."""
     types = path.with_name(path.name.removesuffix(".geom.yml") + ".types.yml")
+    has_types = path.name.endswith(".geom.yml") and types.is_file()
+    return parse_truth(str(path), _read(path), _read(types) if has_types else b"")
+
+
+def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DatasetError(f"truth {path} is {path.stat().st_size} bytes; {MAX_BYTES} are read at most")
-        return parse_truth(str(path), path.read_bytes(), types.read_bytes() if types.is_file() else b"")
+        return path.read_bytes()
     except OSError as error:
         raise DatasetError(f"cannot read truth {path}: {error.strerror}") from error
 
@@ -74,8 +79,8 @@ def parse_truth(name: str, data: bytes, types: bytes = b"") -> Truth:
 
 
 def _parse(name: str, data: bytes, types: bytes) -> Truth:
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"{len(data)} bytes; {MAX_BYTES} are read at most")
+    if max(len(data), len(types)) > MAX_BYTES:
+        raise ValueError(f"{max(len(data), len(types))} bytes; {MAX_BYTES} are read at most")
     if name.endswith(".viratdata.objects.txt"):
         return Truth(boxes=_read_virat(data))
     if name.endswith(".geom.yml"):

@@ -147,8 +147,11 @@ class _Pictures:
 
 
 def decode_picture(data: bytes, name: str, flags: int) -> NDArray[np.uint8]:
-    """Decode a picture file; `flags` are `cv2.imdecode`'s. DatasetError if it is none."""
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    """Decode a picture file; `flags` are `cv2.imdecode`'s. DatasetError if it is none, or too large."""
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error as error:
+        raise DatasetError(f"{name} cannot be decoded: {error.err}; get the data again") from error
     if picture is None:
         raise DatasetError(f"{name} is not a picture, or damaged; get the data again")
     return cast(Frame, picture)

@@ -102,8 +102,15 @@ def verify(file: DataFile, place: Place) -> None:
         kind = "content" if file.tree_sha256 else "file"
         raise DatasetError(
             f"{place.path} is not the {kind} it should be: SHA-256 expected {file.checksum}, found {found}; "
-            f"remove it{'' if place.where == 'cache' else ' or correct ' + place.where} and get it again"
+            f"{_REMEDY[place.where]}"
         )
+
+
+_REMEDY = {
+    "cache": "remove it and get it again",
+    "mirror": "put the right one into the folder that GCTR_DATA names, or unset GCTR_DATA",
+    "package": "install the package again, or set GCTR_PREFER_DATA=1 and name a folder that holds the set in GCTR_DATA",
+}
 
 
 def checksum(file: DataFile, place: Place) -> str:

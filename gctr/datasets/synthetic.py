@@ -197,7 +197,7 @@ def synthetic_clip(
         compression : str
             "none", "jpeg:QUALITY" or "h264:CRF", applied by the camera itself.
         brightness, warmth : float
-            Factor on the light; shift from blue to red.
+            Factor on the light, 0.02 to 1.5; shift from blue to red, -1 to 1.
         shadow : float
             How much of the light a shadow takes, 0 to 0.9.
         drift, cloud_depth, cloud_at : float

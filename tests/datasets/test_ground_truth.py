@@ -169,6 +169,17 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path, monkeyp
         parse_truth("gt.txt", MOT15)
 
 
+def test_labels_that_are_too_large_are_refused_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(ground_truth, "MAX_BYTES", len(MEVA))
+    path, types = tmp_path / "a.geom.yml", tmp_path / "a.types.yml"
+    path.write_bytes(MEVA)
+    types.write_bytes(MEVA_TYPES + b"#" * len(MEVA))
+    with pytest.raises(DatasetError, match=r"a\.types\.yml is .* are read at most"):
+        read_truth(path)
+    with pytest.raises(DatasetError, match="are read at most"):
+        parse_truth(path.name, MEVA, types.read_bytes())
+
+
 def test_a_file_that_is_missing_is_told(tmp_path):
     with pytest.raises(DatasetError, match=r"cannot read truth .*gt\.txt: No such file"):
         read_truth(tmp_path / "gt.txt")

@@ -3,6 +3,8 @@
 import hashlib
 import pickle
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -109,6 +111,15 @@ def test_a_folder_of_pictures_is_ordered_by_number_and_takes_a_rate_and_boxes(tm
     assert clip.truth.boxes["frame"].tolist() == [1]
 
 
+def test_faces_can_be_added_to_a_set_that_has_boxes(tmp_path):
+    eyes = '<leftEye x="20" y="9"/><rightEye x="12" y="9"/>'
+    faces = f'<dataset><frame number="2"><person id="3">{eyes}</person></frame></dataset>'
+    (tmp_path / "faces.xml").write_text(faces)
+    truth = load(mot_set(tmp_path / "MOT17-02"), truth=tmp_path / "faces.xml").truth
+    assert truth.boxes["frame"].tolist() == [0, 5]
+    assert truth.faces["frame"].tolist() == [2]
+
+
 def test_boxes_can_be_added_to_a_set_that_has_masks(cdnet_set, tmp_path):
     (tmp_path / "gt.txt").write_text("2,3,2,3,10,20,1,-1,-1,-1\n")
     truth = load(cdnet_set, truth=tmp_path / "gt.txt").truth
@@ -194,6 +205,20 @@ def test_a_damaged_seqinfo_is_told(tmp_path):
         load(root)
 
 
+def test_a_picture_too_large_to_decode_is_told(tmp_path):
+    """A header of 40 bytes may claim 60,000 x 60,000 pixels, which OpenCV refuses by an error of its own."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0))
+    (tmp_path / "1.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    )
+    with pytest.raises(DatasetError, match=r"1\.png cannot be decoded: .*; get the data again"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
 def test_a_rate_that_is_none_is_told(cdnet_set, fps):
     with pytest.raises(DatasetError, match="frames a second"):
@@ -238,6 +263,11 @@ def test_a_file_that_is_no_video_is_told(tmp_path):
         load(tmp_path / "x.avi")
 
 
-def test_an_unknown_option_is_told(cdnet_set):
+def test_an_option_for_something_else_is_told(cdnet_set, tmp_path):
+    write_video(tmp_path / "clip.mkv", PICTURES, 12)
     with pytest.raises(TypeError, match="frames_per_second"):
         load(cdnet_set, frames_per_second=3)
+    with pytest.raises(DatasetError, match="fps is for a folder of pictures"):
+        load(tmp_path / "clip.mkv", fps=5)
+    with pytest.raises(DatasetError, match="format and options are for videos"):
+        load(cdnet_set, format="v4l2")

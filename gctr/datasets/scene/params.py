@@ -53,6 +53,7 @@ class SceneParams:
                 160 <= width <= 3840 and 90 <= height <= 2160 and width % 2 == height % 2 == 0,
                 f"resolution_wh {self.resolution_wh}: 160x90 to 3840x2160, even",
             ),
+            (self.seed >= 0, f"seed {self.seed}: not negative"),
             (self.n_frames >= 1, f"n_frames {self.n_frames}: at least 1"),
             (0 < self.fps <= 240, f"fps {self.fps}: above 0, at most 240"),
             (0 <= self.n_walkers <= 60, f"n_walkers {self.n_walkers}: 0 to 60"),
@@ -61,10 +62,19 @@ class SceneParams:
             (0 <= self.noise_sigma <= 64, f"noise_sigma {self.noise_sigma}: 0 to 64 levels"),
             (0 <= self.chroma_noise <= 2, f"chroma_noise {self.chroma_noise}: 0 to 2 times noise_sigma"),
             (0.02 <= self.brightness <= 1.5, f"brightness {self.brightness}: 0.02 to 1.5"),
+            (-1 <= self.warmth <= 1, f"warmth {self.warmth}: -1 to 1"),
             (0 <= self.shadow <= 0.9, f"shadow {self.shadow}: 0 to 0.9"),
             (0 <= self.drift <= 0.3, f"drift {self.drift}: 0 to 0.3"),
             (0 <= self.cloud_depth <= 0.6, f"cloud_depth {self.cloud_depth}: 0 to 0.6"),
             (self.empty_seconds >= 0, f"empty_seconds {self.empty_seconds}: not negative"),
+            (
+                self.exposure_step is None or len(self.exposure_step) == 2,
+                f"exposure_step {self.exposure_step}: (frame, levels)",
+            ),
+            (
+                all(isinstance(walk, Walk) for walk in self.walks),
+                "walks: a tuple of gctr.datasets.scene.walks.Walk",
+            ),
         )
         for holds, message in rules:
             if not holds:
@@ -119,5 +129,7 @@ def load_params(scene: str, overrides: dict[str, Any]) -> SceneParams:
             values[name] = tuple(values[name])
     try:
         return replace(SceneParams(scene=scene), **values)
-    except TypeError as error:
-        raise DatasetError(f"a scene parameter has the wrong type: {error}") from error
+    except DatasetError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"a scene parameter has the wrong type or length: {error}") from error
