@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 STYLES = {"full": "-", "ROI": "--", "stills": ":"}
 
 
@@ -41,3 +43,31 @@ def label_all(figure: Figure, axes: Sequence[Axes]) -> None:
     labels = sorted(found)
     lines = [found[label] for label in labels]
     figure.legend(lines, labels, loc="outside lower center", ncol=3, fontsize=6)
+
+
+def draw_ratios(table: pd.DataFrame) -> Figure:
+    """Draw what each form needs of its rival's bytes at equal quality, a marker for each noise; 1 is a line.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `gctr.evaluation.bandwidth.ratios`; rows without a ratio are left out.
+    """
+    known = table.dropna(subset="ratio")
+    names = known.apply(_versus, axis=1)
+    order = known.groupby(names)["ratio"].min().sort_values(ascending=False).index
+    figure, ax = plt.subplots(figsize=(6.3, 0.7 + 0.19 * len(order)))
+    for (noise, part), marker in zip(known.groupby("noise"), "os^v", strict=False):
+        places = order.get_indexer(names[part.index])
+        ax.plot(part["ratio"], places, marker, label=f"noise sigma {noise:g}")
+    ax.axvline(1, color="grey", linestyle=":")
+    ax.set(xscale="log", xlabel="bytes sent / bytes of whole frames", yticks=range(len(order)))
+    ax.set(xticks=TICKS, xticklabels=[f"{x:g}" for x in TICKS], yticklabels=order)
+    ax.minorticks_off()
+    ax.legend(loc="lower left")
+    return figure
+
+
+def _versus(row: pd.Series) -> str:
+    form = f"{row['form']} ({row['kind']})"
+    return form if row["form"] == row["against"] else f"{form} against {row['against']}"

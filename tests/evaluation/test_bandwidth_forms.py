@@ -1,5 +1,6 @@
 """Fills, hints, detectors, targets: on a scene whose objects are known, and on tables made by hand."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from gctr.datasets.clip import box_table
 from gctr.evaluation import alternatives
 from gctr.evaluation.agreement import compare
 from gctr.evaluation.bandwidth import baseline_of, ladders
+from gctr.evaluation.bandwidth_figures import draw_ratios
 from gctr.evaluation.conditions import noise_surface
 from gctr.evaluation.latency import coding_times
 from gctr.evaluation.material import prepare
@@ -104,3 +106,21 @@ def test_targets_set_measured_beside_bound(tmp_path, capsys):
         made_rates(scale).to_csv(tmp_path / "rates.csv")
         assert main(str(tmp_path / "rates.csv")) == status
     assert "bound" in capsys.readouterr().out
+
+
+def test_the_figure_of_ratios_names_rivals_and_leaves_out_what_was_not_reached():
+    rows = [
+        (0.0, "ROI", "AV1", "AV1", 0.6),
+        (3.0, "ROI", "AV1", "AV1", 0.4),
+        (0.0, "stills", "JPEG", "MJPEG", 0.2),
+        (0.0, "ROI", "H.264", "H.264", np.nan),
+    ]
+    figure = draw_ratios(pd.DataFrame(rows, columns=["noise", "kind", "form", "against", "ratio"]))
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "AV1 (ROI)",
+        "JPEG (stills) against MJPEG",
+    ]
+    clean, noisy, _ = ([*line.get_xydata().tolist()] for line in ax.lines)
+    assert clean == [[0.6, 0], [0.2, 1]] and noisy == [[0.4, 0]]
+    plt.close(figure)
