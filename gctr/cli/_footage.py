@@ -27,12 +27,17 @@ def open_clip(source: str, frames: int | None) -> Clip:
     return clip.head(frames) if frames else clip
 
 
-def write_frames(out: Path, timed: Iterable[tuple[float, NDArray[np.uint8]]], n_frames: int) -> None:
-    """Write `n_frames` frames, (seconds, (H, W, 3) uint8 BGR), as a video and show how far it is."""
+def write_frames(
+    out: Path, timed: Iterable[tuple[float, NDArray[np.uint8]]], n_frames: int | None, doing: str = ""
+) -> None:
+    """Write frames, (seconds, (H, W, 3) uint8 BGR), as a video; tell what is being done and how far it is.
+
+    `n_frames` is None where nobody knows how many there will be.
+    """
     from gctr.vision.recording import write_timed_video
 
     with frames_progress() as progress:
-        write_timed_video(out, progress.track(timed, n_frames, description=f"writing {out.name}"))
+        write_timed_video(out, progress.track(timed, n_frames, description=doing or f"writing {out.name}"))
 
 
 def write_picture(out: Path, image: NDArray[np.uint8]) -> None:

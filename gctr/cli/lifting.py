@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from gctr.cli._footage import write_frames
 
 if TYPE_CHECKING:
     from gctr.parties.audit import AuditLog
+    from gctr.parties.messages import Header, ObjectVideo
 
 audit = typer.Typer(help="The log of what was unmasked, when and why.", no_args_is_help=True)
 keys = typer.Typer(help="Keys of faces: pairs, and rotation.", no_args_is_help=True)
@@ -36,22 +38,29 @@ def grant(
     from gctr.parties.custody import read_opener
     from gctr.parties.grants import issue_grant, write_grant
     from gctr.parties.keyfile import read_key
-    from gctr.parties.local import audit_log, open_folder
-    from gctr.parties.sidecar import read_sidecar
 
     opener = read_opener(key or default_key(source))
-    if source.is_dir():
-        objects, log = open_folder(source)[1].segments(camera), audit_log(source)
-    else:
-        objects, log = read_sidecar(source).objects(), _video_log(source)
-        camera = ""
-    segments = list(objects)
-    camera = camera or (segments[0][0].camera if segments else "video")
+    camera, segments = _sealed_segments(source, camera)
     granted = issue_grant(opener, segments, camera, track, lifetime=hours * 3600, reason=reason)
     holder = read_key(to, "unmask-public") if to else None
-    log.append("grant", camera, track_id=track, reason=f"{reason} (grant {granted.terms.serial})", who=user())
+    _log(source).append(
+        "grant", camera, track_id=track, reason=f"{reason} (grant {granted.terms.serial})", who=user()
+    )
     write_grant(out, granted, holder)
     say(f"{out}: object {track} of {camera}, for {hours:g} h")
+
+
+def _sealed_segments(source: Path, camera: str) -> tuple[str, list[tuple[Header, ObjectVideo]]]:
+    """Return a folder's segments of a camera, or those of a sealed video, and the name of the camera in them."""
+    from gctr.parties.local import open_folder
+    from gctr.parties.sidecar import read_sidecar
+
+    if source.is_dir():
+        cloud, surveillance = open_folder(source)
+        with closing(cloud):
+            return camera, list(surveillance.segments(camera))
+    segments = list(read_sidecar(source).objects())
+    return segments[0][0].camera if segments else "video", segments
 
 
 @audit.command("verify")

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gctr.cli._console import check_choice, frames_progress, say
-from gctr.cli._footage import copy_audio, open_clip, write_picture
+from gctr.cli._console import check_choice, say
+from gctr.cli._footage import copy_audio, open_clip, write_frames, write_picture
 from gctr.cli.lifting import default_key
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gctr.datasets import Clip
+    from gctr.parties.keys import PatchSealer
     from gctr.vision.anonymise import Anonymised
+    from gctr.vision.faces import FaceDetector
     from gctr.vision.following import CoverSettings
     from gctr.vision.painters import MaskStyle
 
@@ -82,7 +88,7 @@ def mask(
 
 
 def _masked(
-    clip: Any, detector: Any, settings: CoverSettings, style: MaskStyle, boxes_in: Path | None
+    clip: Clip, detector: FaceDetector, settings: CoverSettings, style: MaskStyle, boxes_in: Path | None
 ) -> Iterator[Anonymised]:
     from gctr.vision.anonymise import anonymise, mask_boxes, read_boxes
     from gctr.vision.background import register_plate
@@ -95,17 +101,14 @@ def _masked(
 
 
 def _write_masked(
-    clip: Any, stream: Iterator[Anonymised], out: Path, sealer: Any, audio: str | None
+    clip: Clip, stream: Iterator[Anonymised], out: Path, sealer: PatchSealer | None, audio: str | None
 ) -> dict[int, list]:
     from gctr.parties.sidecar import SidecarWriter
-    from gctr.vision.recording import write_timed_video
 
     sidecar = SidecarWriter(sealer, clip.resolution_wh) if sealer else None
     stream = sidecar.sealing(stream) if sidecar else stream
     covers: dict[int, list] = {}
-    with frames_progress() as progress:
-        pictures = _noting(progress.track(stream, clip.n_frames, description=f"masking {clip.name}"), covers)
-        write_timed_video(out, pictures)
+    write_frames(out, _noting(stream, covers), clip.n_frames, f"masking {clip.name}")
     if audio:
         copy_audio(audio, out)
     if sidecar:  # last, because it holds the finished file's checksum
@@ -113,13 +116,18 @@ def _write_masked(
     return covers
 
 
-def _noting(stream: Any, covers: dict[int, list]) -> Iterator[tuple[float, Any]]:
+def _noting(
+    stream: Iterator[Anonymised], covers: dict[int, list]
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Yield (seconds, frame), and note what is masked in each."""
     for k, frame in enumerate(stream):
         covers[k] = frame.covers
         yield frame.time, frame.image
 
 
-def _mask_picture(source: Path, out: Path, detector: Any, settings: CoverSettings, style: MaskStyle) -> None:
+def _mask_picture(
+    source: Path, out: Path, detector: FaceDetector, settings: CoverSettings, style: MaskStyle
+) -> None:
     import cv2
     import numpy as np
 
@@ -143,19 +151,19 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def _detector(name: str, threshold: float, scale: float) -> Any:
+def _detector(name: str, threshold: float, scale: float) -> FaceDetector:
     from gctr.vision.faces import CenterFace, Scaled, YuNet
 
     if check_choice(name, ("centerface", "yunet"), "--detector") == "yunet":
         from gctr.datasets import model_path
 
-        found: Any = YuNet(model_path("yunet"), threshold)
+        found: FaceDetector = YuNet(model_path("yunet"), threshold)
     else:
         found = CenterFace(threshold)
     return Scaled(found, scale) if scale != 1 else found
 
 
-def _sealer(out: Path, key: Path | None) -> Any:
+def _sealer(out: Path, key: Path | None) -> PatchSealer:
     from gctr.parties.keyfile import read_key, read_or_make_key
     from gctr.parties.keys import PatchSealer
 

@@ -1,22 +1,13 @@
 """Three parties from the shell: a cloud in its own process, a camera and a surveillance system that talk to it."""
 
-import re
-
 import pytest
-from typer.testing import CliRunner
 
-from gctr.cli import app
 from gctr.parties.home import open_cloud
 from gctr.parties.processes import cloud_process
 from gctr.vision.video import read_video, write_video
+from tests.cli.shell import gctr
 
 from ..parties.conftest import make_street
-
-
-def gctr(*words, code=0):
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return re.sub(r"\s+", " ", result.output)
 
 
 @pytest.fixture(scope="module")
