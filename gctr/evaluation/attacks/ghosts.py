@@ -83,33 +83,19 @@ def ghost_table(
             plate = register_plate(frames[start : start + count], samples=16)
             middle = boxes[start + count // 2]
             found = find_ghosts(plate, empty, middle)
-            rows.append(
-                (
-                    count / fps,
-                    start / fps,
-                    int(found.pixels.sum()),
-                    found.people,
-                    found.present,
-                    *_test(found, middle),
-                )
-            )
-    names = [
-        "seconds",
-        "start",
-        "ghost_pixels",
-        "people_seen",
-        "people_present",
-        "inside",
-        "expected",
-        "p_value",
-    ]
-    return pd.DataFrame(rows, columns=names)
+            window = {"seconds": count / fps, "start": start / fps, "ghost_pixels": int(found.pixels.sum())}
+            people = {"people_seen": found.people, "people_present": found.present}
+            rows.append(window | people | _test(found, middle))
+    return pd.DataFrame(rows)
 
 
-def _test(found: Ghosts, boxes: NDArray[np.float64]) -> tuple[float, float, float]:
+def _test(found: Ghosts, boxes: NDArray[np.float64]) -> dict[str, float]:
     """Return inside, expected and the p-value over all circular shifts of the ghosts (one correlation, by FFT)."""
     inside = boxes_to_mask(np.asarray(boxes, np.int32).reshape(-1, 4), found.pixels.shape)
     spectrum = np.fft.rfft2(inside.astype(float)) * np.conj(np.fft.rfft2(found.pixels.astype(float)))
     overlap = np.rint(np.fft.irfft2(spectrum, s=inside.shape))
-    total = max(int(found.pixels.sum()), 1)
-    return float(overlap[0, 0] / total), float(inside.mean()), float((overlap >= overlap[0, 0]).mean())
+    return {
+        "inside": float(overlap[0, 0] / max(int(found.pixels.sum()), 1)),
+        "expected": float(inside.mean()),
+        "p_value": float((overlap >= overlap[0, 0]).mean()),
+    }

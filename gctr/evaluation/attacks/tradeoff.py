@@ -16,7 +16,8 @@ from gctr.evaluation.attacks.coincidence import coincide
 from gctr.evaluation.attacks.known_background import known_starts, recover, score_recovery
 from gctr.evaluation.attacks.schemes import camera_secret, encrypt
 from gctr.evaluation.attacks.views import Frame, Octets
-from gctr.evaluation.throughput import Maker, measure, ratio
+from gctr.evaluation.throughput import measure, ratio
+from gctr.evaluation.throughput_contenders import Maker
 
 SETTINGS = tuple(GctrParams(buckets=buckets) for buckets in (100, 50, 25, 10, 5, 2, 1))
 """From one block a bucket to one bucket a group of 100 blocks; 5 buckets are version 1's."""
