@@ -31,7 +31,7 @@ from gctr.datasets.scene.figure import SOLID, Figure
 from gctr.datasets.scene.kept import Kept, kept_scene
 from gctr.datasets.scene.params import load_params, scene_names
 from gctr.datasets.scene.render import Scene
-from gctr.datasets.scene.sensor import decode_picture
+from gctr.datasets.sequences import decode_picture
 from gctr.datasets.store import cache_folder
 
 __all__ = ["scene_names", "synthetic_clip"]
@@ -81,8 +81,9 @@ class SceneTruth(Truth):
         return f"SceneTruth({self._scene.params.scene!r}, {self._n_frames} frames)"
 
     def _labels(self, k: int) -> NDArray[np.uint8]:
-        kept = self._scene.kept.get(f"{k:06d}.png", lambda: _png(self._scene.compose(k, lit=False).labels()))
-        return decode_picture(kept, cv2.IMREAD_GRAYSCALE)
+        name = f"{k:06d}.png"
+        kept = self._scene.kept.get(name, lambda: _png(self._scene.compose(k, lit=False).labels()))
+        return decode_picture(kept, name, cv2.IMREAD_GRAYSCALE)
 
     def head(self, n: int) -> Truth:
         """Return the truth of the first `n` frames."""
@@ -119,7 +120,9 @@ class SceneTruth(Truth):
     @cached_property
     def background(self) -> Frame:
         """The empty scene in the clip's mean light, without noise."""
-        return decode_picture(self._scene.kept.get("background.png", lambda: _png(self._scene.background())))
+        name = "background.png"
+        kept = self._scene.kept.get(name, lambda: _png(self._scene.background()))
+        return decode_picture(kept, name, cv2.IMREAD_COLOR)
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:

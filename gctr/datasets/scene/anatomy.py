@@ -14,6 +14,7 @@ from scipy.interpolate import CubicSpline
 from gctr.datasets.scene.raster import CAP_A, CAP_B, HAIR, HEAD, NOSE, PLAIN, PROFILE, TORSO
 
 STATURE = 1.75
+_SLIM = 0.88  # how thick a slim body's limbs are beside another's
 
 # Half-width, half-depth and forward offset along an axis, in metres
 _TORSO = (
@@ -97,40 +98,31 @@ class Part:
 
 def parts_of(look: dict) -> list[Part]:
     """Return the parts that a wardrobe entry asks for, see `wardrobe.dress`."""
+    return [*_limb_parts(look, "l"), *_limb_parts(look, "r"), *_trunk_parts(look), *_head_parts(look)]
+
+
+def _limb_parts(look: dict, side: str) -> list[Part]:
+    slim, bare = look["slim"], look["bottom"] == "skirt"
+    fit = _SLIM if slim else 1.0
+    thigh, calf = ("skin", "legs") if bare else ("bottom", "bottom")
+    forearm, sleeve = (_FOREARM, "skin") if look["short_sleeves"] else (_CUFF, "top")
+    return [
+        Part(f"hip_{side}", f"knee_{side}", loft(_THIGH, fit), thigh),
+        Part(f"knee_{side}", f"ankle_{side}", loft(_CALF if bare or slim else _SHIN), calf),
+        Part(f"heel_{side}", f"toe_{side}", loft(_SHOE, fit), "shoe"),
+        Part(f"shoulder_{side}", f"elbow_{side}", loft(_SLEEVE, fit), "top"),
+        Part(f"elbow_{side}", f"wrist_{side}", loft(forearm, fit), sleeve),
+        Part(f"wrist_{side}", f"finger_{side}", loft(_HAND, fit), "skin"),
+    ]
+
+
+def _trunk_parts(look: dict) -> list[Part]:
     slim = look["slim"]
-    fit = 0.88 if slim else 1.0
-    parts = []
-    for side in "lr":
-        bare = look["bottom"] in ("skirt", "shorts")
-        parts += [
-            Part(
-                f"hip_{side}",
-                f"knee_{side}",
-                loft(_THIGH, fit),
-                "skin" if look["bottom"] == "skirt" else "bottom",
-            ),
-            Part(
-                f"knee_{side}",
-                f"ankle_{side}",
-                loft(_CALF if bare or slim else _SHIN),
-                "legs" if bare else "bottom",
-            ),
-            Part(f"heel_{side}", f"toe_{side}", loft(_SHOE, fit), "shoe"),
-            Part(f"shoulder_{side}", f"elbow_{side}", loft(_SLEEVE, fit), "top"),
-            Part(
-                f"elbow_{side}",
-                f"wrist_{side}",
-                loft(_FOREARM if look["short_sleeves"] else _CUFF, fit),
-                "skin" if look["short_sleeves"] else "top",
-            ),
-            Part(f"wrist_{side}", f"finger_{side}", loft(_HAND, fit), "skin"),
-        ]
-    parts.append(Part("crotch", "waist", loft(_PELVIS, 0.98 if slim else 1.0), "bottom", 0))
-    parts.append(
-        Part(
-            "belt" if look["coat"] else "seam", "neck", loft(_TORSO_SLIM if slim else _TORSO), "top", 0, TORSO
-        )
-    )
+    torso, seam = loft(_TORSO_SLIM if slim else _TORSO), "belt" if look["coat"] else "seam"
+    parts = [
+        Part("crotch", "waist", loft(_PELVIS, 0.98 if slim else 1.0), "bottom", 0),
+        Part(seam, "neck", torso, "top", 0, TORSO),
+    ]
     if look["bottom"] == "skirt":
         parts.append(Part("waist", "hem", loft(_SKIRT), "bottom", 0, hangs=True))
     if look["coat"]:
@@ -140,9 +132,9 @@ def parts_of(look: dict) -> list[Part]:
         parts.append(Part("pocket_low", "pocket_high", loft(_PACK, 0.55), "pocket"))
     if look["bag"]:
         parts.append(Part("bag_low", "bag_high", loft(_BAG, 0.8), "pack", 0))
-    parts.append(Part("neck_low", "neck_high", loft(_NECK, fit), "skin", 0))
+    parts.append(Part("neck_low", "neck_high", loft(_NECK, _SLIM if slim else 1.0), "skin", 0))
     parts.append(Part("collar_low", "collar_high", loft(_COLLAR, 0.9 if slim else 1.0), "collar", 0))
-    return parts + _head_parts(look)
+    return parts
 
 
 def _head_parts(look: dict) -> list[Part]:
@@ -154,11 +146,8 @@ def _head_parts(look: dict) -> list[Part]:
         ]
     parts.append(Part("nose_high", "nose_low", loft(_NOSE), "skin", kind=NOSE))
     if look["hair"] > -0.9:
-        parts.append(
-            Part(
-                "chin", "crown", loft(_HEAD, 1.02, 0.007 + 0.006 * max(look["hair"], 0)), "hair", CAP_A, HAIR
-            )
-        )
+        scalp = loft(_HEAD, 1.02, 0.007 + 0.006 * max(look["hair"], 0))
+        parts.append(Part("chin", "crown", scalp, "hair", CAP_A, HAIR))
     if look["hair"] > 0.4:
         parts.append(Part("hair_high", "hair_low", loft(_HAIR_BACK, 0.75 + 0.25 * look["hair"]), "hair"))
     return parts

@@ -14,9 +14,10 @@ from gctr.datasets.scene.gait import Joint
 from gctr.datasets.scene.raster import HAIR, HEAD, NOSE, PROFILE
 from gctr.datasets.scene.view import View
 
+CHIN, CROWN = 1.537, 1.752  # heights on a body of STATURE, metres
 _FACE_JOINTS = {
-    "chin": (0.0, 1.537, 0.0),
-    "crown": (0.0, 1.752, 0.0),
+    "chin": (0.0, CHIN, 0.0),
+    "crown": (0.0, CROWN, 0.0),
     "ear_low_l": (-0.076, 1.605, -0.008),
     "ear_high_l": (-0.080, 1.655, -0.014),
     "ear_low_r": (0.076, 1.605, -0.008),
@@ -104,11 +105,14 @@ def rasterable(
     table[:, raster.HEIGHT_B] = b[:, 1] / size
     # Heights on the head are its own: independent of the body's bob
     head = [i for i, part in enumerate(parts) if part.kind in (HEAD, HAIR)]
-    table[head, raster.HEIGHT_A], table[head, raster.HEIGHT_B] = 1.537, 1.752
+    table[head, raster.HEIGHT_A], table[head, raster.HEIGHT_B] = CHIN, CROWN
+    raster.finish(table)
+    return table, raster.shapes(table, _profiles(placed, parts, placed.head_yaw + bearing))
+
+
+def _profiles(placed: Placed, parts: list[Part], head_yaw: float) -> NDArray[np.float32]:
+    """Return the parts' profiles as this pose has them; `head_yaw` as the camera sees it, radians."""
     profiles = np.stack([_hung(part, placed) if part.hangs else part.profile for part in parts])
     # A photograph has its own nose: the head's comes out only as it turns into profile
-    profiles[[part.kind == NOSE for part in parts]] *= max(
-        raster.ramp(0.7, 1.2, abs(placed.head_yaw + bearing)), 0.05
-    )
-    raster.finish(table)
-    return table, raster.shapes(table, profiles)
+    profiles[[part.kind == NOSE for part in parts]] *= max(raster.ramp(0.7, 1.2, abs(head_yaw)), 0.05)
+    return profiles

@@ -25,14 +25,8 @@ from gctr.vision.faces import CenterFace
 
 TEXTURE = (160, 104)  # rows, columns of a face texture: 0.25 x 0.16 m at FACE_PER_METRE
 EYES, EYE_TO_MOUTH = 0.063, 0.070  # metres between the eyes, and from them down to the mouth
-LONG_HAIR = {
-    "s8": 1.0,
-    "s10": 1.0,
-    "s12": 0.8,
-    "s32": 0.7,
-    "s35": 1.0,
-    "s39": 0.5,
-}  # as the ORL photographs show
+# As the ORL photographs show
+LONG_HAIR = {"s8": 1.0, "s10": 1.0, "s12": 0.8, "s32": 0.7, "s35": 1.0, "s39": 0.5}
 LEVELS = 3  # a texture and its halves
 
 Landmarks = NDArray[np.float64]  # (3, 2): the eye on the picture's left, the other eye, the mouth's middle

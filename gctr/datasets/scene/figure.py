@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gctr.datasets.scene import raster, shade
 from gctr.datasets.scene.body import Placed, place, rasterable
+from gctr.datasets.scene.faces import LEVELS
 from gctr.datasets.scene.gait import pose
 from gctr.datasets.scene.people import Walker
 from gctr.datasets.scene.texture import Image, fractal_noise
@@ -86,7 +87,7 @@ def draw_figure(walker: Walker, k: int, view: View, *, lit: bool) -> Figure | No
 def _level(z: float, view: View) -> int:
     """Return which of the face's textures, each half the one before, fits depth `z`."""
     shrink = shade.FACE_PER_METRE / (view.focal / z * raster.SUPER)
-    return int(np.clip(np.log2(shrink) + 0.3, 0, 2))
+    return int(np.clip(np.log2(shrink) + 0.3, 0, LEVELS - 1))
 
 
 def _window(parts: NDArray, shapes: NDArray, view: View) -> tuple[int, int, int, int] | None:

@@ -104,37 +104,42 @@ def _arm(
         joints[f"{name}_{side}"] = joint
 
 
-def pose(phase: float, stride: float, stop: str, settle: float, slim: bool) -> dict[str, Joint]:
+def pose(phase: float, stride: float, standing: str, settle: float, slim: bool) -> dict[str, Joint]:
     """Return the joints of a body of `STATURE` at a phase of the gait.
 
-    `stride` in metres is 0 for one who stands; `stop` names what he does then ("stand", "phone", "look"), and
+    `stride` in metres is 0 for one who stands; `standing` names what he does then ("stand" or "phone"), and
     `settle` 0–1 how far he has taken up that pose.
     """
     lift = min(stride / 1.3, 1.0)
     dip = 0.042 * lift
     hip_up = HIP - 0.018 - dip * (0.62 + 0.38 * cos(4 * pi * phase + 0.5))
     sway = 0.020 * lift * sin(2 * pi * phase)
+    lean, drop = 0.035 * lift, hip_up - HIP
     joints: dict[str, Joint] = {}
     _leg(joints, "l", -1.0, phase, stride, lift, hip_up, sway)
     _leg(joints, "r", 1.0, phase + 0.5, stride, lift, hip_up, sway)
-    drop = hip_up - HIP
-    lean = 0.035 * lift
-    width = 0.150 if slim else 0.176
-    base = (sway * 0.4, 1.382 + drop, lean - 0.005)
-    swing = 0.42 * lift * cos(2 * pi * phase)
+    shoulders = (sway * 0.4, 1.382 + drop, lean - 0.005)
+    raised = settle if standing == "phone" else 0.0
+    _arms(joints, 0.42 * lift * cos(2 * pi * phase), raised, 0.150 if slim else 0.176, shoulders)
+    joints |= _trunk(sway, lean, drop)
+    hand = joints["finger_l"]
+    joints["bag_high"] = (hand[0], hand[1] - 0.02, hand[2])
+    joints["bag_low"] = (hand[0], hand[1] - 0.30, hand[2] * 0.8)
+    joints["head"] = (sway * 0.2, drop, lean + 0.018)
+    return joints
+
+
+def _arms(joints: dict[str, Joint], swing: float, raised: float, width: float, base: Joint) -> None:
+    """Swing both arms; the right hand is `raised`, 0–1, to hold a telephone."""
     _arm(joints, "l", -1.0, 0.04 - swing, 0.22 + 0.28 * max(0.0, -swing), width, base)
-    raised = settle if stop == "phone" else 0.0
-    _arm(
-        joints,
-        "r",
-        1.0,
-        (0.04 + swing) * (1 - raised) + 0.55 * raised,
-        0.22 + 0.28 * max(0.0, swing) + 1.75 * raised,
-        width,
-        base,
-        raised,
-    )
-    upper = {
+    forward = (0.04 + swing) * (1 - raised) + 0.55 * raised
+    elbow = 0.22 + 0.28 * max(0.0, swing) + 1.75 * raised
+    _arm(joints, "r", 1.0, forward, elbow, width, base, raised)
+
+
+def _trunk(sway: float, lean: float, drop: float) -> dict[str, Joint]:
+    """Return the joints between hip and head, and of what is worn there."""
+    upright = {
         "crotch": (sway, 0.875, 0.0),
         "seam": (sway, 0.925, 0.0),
         "belt": (sway, 1.0, 0.0),
@@ -150,9 +155,4 @@ def pose(phase: float, stride: float, stop: str, settle: float, slim: bool) -> d
         "pocket_low": (sway * 0.5, 1.04, lean * 0.4 - 0.225),
         "pocket_high": (sway * 0.4, 1.20, lean * 0.6 - 0.220),
     }
-    joints |= {name: (x, y + drop, f) for name, (x, y, f) in upper.items()}
-    hand = joints["finger_l"]
-    joints["bag_high"] = (hand[0], hand[1] - 0.02, hand[2])
-    joints["bag_low"] = (hand[0], hand[1] - 0.30, hand[2] * 0.8)
-    joints["head"] = (sway * 0.2, drop, lean + 0.018)
-    return joints
+    return {name: (x, y + drop, forward) for name, (x, y, forward) in upright.items()}

@@ -79,7 +79,13 @@ def paint_ground(rng: np.random.Generator, view: View, scale: int) -> Image:
     table = rng.standard_normal(4096).astype(np.float32)
     stone = _stone(rng, x, z, foot)
     rough = sample(fractal_noise(rng, 256, 0.9), x, z, 60)
+    picture = _paint_paving(x, z, foot, table, stone)
+    picture = _paint_lawn(rng, picture, x, z, foot, stone, rough)
+    return cv2.GaussianBlur(picture, (0, 0), 0.35 * scale)
 
+
+def _paint_paving(x: Image, z: Image, foot: Image, table: Image, stone: Image) -> Image:
+    """Paint slabs, bands of setts, the pavement along the houses, its kerb and gutter."""
     slabs = _bond(x, z, (0.8, 0.4), 0.007, foot, table) * stone
     picture = np.asarray(SLAB, np.float32) * slabs[..., None]
     band = smoothstep(0.0, 0.04, 0.3 - np.abs(np.mod(x + 1.35, 3.2) - 1.6))
@@ -90,12 +96,16 @@ def paint_ground(rng: np.random.Generator, view: View, scale: int) -> Image:
     kerb = smoothstep(0.09, 0.06, np.abs(z - KERB_Z)) * (x < LAWN_X)
     picture = _blend(picture, KERB, stone, kerb)
     gutter = smoothstep(0.12, 0.05, np.abs(z - KERB_Z + 0.17)) * (x < LAWN_X)
-    picture *= 1 - 0.25 * gutter[..., None]
+    return picture * (1 - 0.25 * gutter[..., None])
 
+
+def _paint_lawn(
+    rng: np.random.Generator, picture: Image, x: Image, z: Image, foot: Image, stone: Image, rough: Image
+) -> Image:
+    """Paint the lawn and the stone border around it over `picture`."""
     blades = sample(photo_texture("grass"), x, z * 0.6, 200) / (1 + (foot / 0.08) ** 2)
     clumps = sample(fractal_noise(rng, 256, 1.0), x, z, 40)
     lawn = _lawn_edge(x, z, rough)
     picture = _blend(picture, LAWN, 1 + 0.2 * blades + 0.12 * clumps, lawn)
     border = smoothstep(0.16, 0.1, np.abs(np.minimum(x - LAWN_X, z - LAWN_Z) + 0.02))
-    picture = _blend(picture, KERB, stone * 0.92, border)
-    return cv2.GaussianBlur(picture, (0, 0), 0.35 * scale)
+    return _blend(picture, KERB, stone * 0.92, border)

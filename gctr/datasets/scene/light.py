@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gctr.datasets.scene.anatomy import STATURE
 from gctr.datasets.scene.body import Placed
 from gctr.datasets.scene.params import SceneParams
 from gctr.datasets.scene.texture import Image
@@ -23,9 +24,8 @@ _CASTERS = (
     *((f"elbow_{s}", f"finger_{s}", 0.042) for s in "lr"),
 )
 _RING = np.linspace(0, 2 * np.pi, 8, endpoint=False)
-FLOOR = (
-    0.04  # shadow below this is cut to none, so that the ground is untouched outside the truth's shadow label
-)
+# Shadow below this is cut to none, so that the ground is untouched outside the truth's shadow label
+FLOOR = 0.04
 
 
 def cloud(params: SceneParams, k: int) -> float:
@@ -50,7 +50,7 @@ def gain(params: SceneParams, background_mean: float, k: int) -> NDArray[np.floa
 
 def cast(shade: NDArray[np.uint8], soft: NDArray[np.uint8], placed: Placed, view: View) -> None:
     """Draw a walker's shadow: what is near the ground into `shade`, the rest, with its wider penumbra, into `soft`."""
-    scale = placed.height / 1.75
+    scale = placed.height / STATURE
     ends = np.array([[placed.joints[a], placed.joints[b]] for a, b, _ in _CASTERS])
     radii = np.array([r for _, _, r in _CASTERS]) * scale
     ring = np.stack([np.cos(_RING), np.zeros(8), np.sin(_RING)], axis=1)

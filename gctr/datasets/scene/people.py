@@ -86,9 +86,8 @@ def _walkers(
 ) -> Iterator[Walker]:
     """Yield walkers in the order in which they come: the script's, and strangers who replace those who left."""
     rng = np.random.default_rng([params.seed, 1])
-    identities = _identities(
-        params, np.random.default_rng([params.seed, 4])
-    )  # faces leave the walks as they are
+    # A generator of their own: other faces leave the walks as they are
+    identities = _identities(params, np.random.default_rng([params.seed, 4]))
     script = [_scripted(walk, params, view, rng) for walk in params.walks[: params.n_walkers]]
     queue: list[tuple[float, int]] = [(walk.start, place) for place, (walk, _, _) in enumerate(script)]
     queue += [(_arrival(params, rng), place) for place in range(len(script), params.n_walkers)]

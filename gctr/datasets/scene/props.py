@@ -12,9 +12,8 @@ from gctr.datasets.scene.texture import Image
 from gctr.datasets.scene.trees import foliage, paste
 from gctr.datasets.scene.view import View, on_ground
 
-SHADE = np.array(
-    [0.60, 0.56, 0.53], np.float32
-)  # what a full shadow leaves of B, G, R: the sky still lights it
+# What a full shadow leaves of B, G, R: the sky still lights it
+SHADE = np.array([0.60, 0.56, 0.53], np.float32)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from gctr.datasets.scene.props import SHADE
 from gctr.datasets.scene.raster import jit
 from gctr.datasets.scene.texture import Image
 from gctr.datasets.scene.view import View
+from gctr.datasets.sequences import decode_picture
 
 FAINT = 1 / 64  # coverage that is cut to none
 SHADOW, UNKNOWN, MOVING = 50, 170, 255  # CDnet's labels
@@ -174,7 +176,7 @@ class Scene:
         numbers = range(self.params.n_frames)
         kind, level = sensor.compressor(self.params.compression)
         if kind == "jpeg":
-            return (sensor.decode_picture(self._jpeg(k, level)) for k in numbers)
+            return (decode_picture(self._jpeg(k, level), f"frame {k}", cv2.IMREAD_COLOR) for k in numbers)
         raw = (self.raw_frame(k) for k in numbers)
         return sensor.through_h264(raw, level, self.params.fps) if kind == "h264" else raw
 

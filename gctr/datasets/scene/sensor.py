@@ -97,11 +97,6 @@ def encode_jpeg(frame: Frame, quality: int) -> bytes:
     return cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def decode_picture(data: bytes, flags: int = cv2.IMREAD_COLOR) -> Frame:
-    """Decode a JPEG or PNG: (H, W, 3) BGR, or (H, W) with `cv2.IMREAD_GRAYSCALE`."""
-    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), flags), np.uint8)
-
-
 def through_h264(frames: Iterable[Frame], crf: int, fps: float) -> Iterator[Frame]:
     """Pass frames of even size through libx264 without delay, in one thread: the bytes depend on the frames alone."""
     encoder, decoder = None, av.CodecContext.create("h264", "r")

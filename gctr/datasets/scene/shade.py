@@ -36,14 +36,14 @@ from gctr.datasets.scene.raster import (
     local,
     ramp,
 )  # fmt: skip
+from gctr.datasets.scene.view import SUN
 
 # The columns of a material: BGR, BGR of the pattern or the shirt, and these
 FOLDS, PATTERN, PERIOD, GLOSS = 6, 7, 8, 9
-MATERIAL_COLUMNS = 10
 UNI, STRIPES, PLAID = range(3)  # PATTERN
 
-# Light in the camera's axes (right, up, towards the camera); it agrees with view.SUN
-_LX, _LY, _LZ = (float(c) / float(np.linalg.norm((-0.60, 0.66, 0.45))) for c in (-0.60, 0.66, 0.45))
+# Towards the sun in the camera's axes: right, up, towards the camera
+_LX, _LY, _LZ = (float(c) for c in SUN * (1, 1, -1))
 
 # The face in metres from the point between the eyes (sideways, up), as the photographs are scaled
 EYE_HEIGHT = 1.648  # of a body of 1.75 m

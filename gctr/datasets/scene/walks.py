@@ -123,9 +123,8 @@ def carry_out(walk: Walk, height: float, view: View, fps: float, rng: np.random.
     standing = _smooth((speed < 0.25).astype(float), 0.35 * fps)
     to_camera = np.arctan2(-x, z)
     relative = np.angle(np.exp(1j * (to_camera - yaw)))
-    yaw = yaw + 0.75 * standing * relative * (
-        walk.looks > 0
-    )  # one who stops turns part of the way to the camera
+    if walk.looks > 0:  # one who stops turns part of the way to the camera
+        yaw = yaw + 0.75 * standing * relative
     yaw = _smooth(yaw, 0.3 * fps)
     relative = np.angle(np.exp(1j * (to_camera - yaw)))
     glance = _glances(walk, len(x), fps, rng)

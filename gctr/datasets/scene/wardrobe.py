@@ -18,29 +18,19 @@ _TOPS = (
     (72, 120, 150),
 )  # fmt: skip
 _BOTTOMS = (
-    (84, 64, 48),
-    (62, 52, 44),
-    (46, 44, 44),
-    (104, 88, 72),
-    (84, 96, 108),
-    (116, 132, 146),
-    (54, 60, 62),
-)
+    (84, 64, 48), (62, 52, 44), (46, 44, 44), (104, 88, 72), (84, 96, 108), (116, 132, 146), (54, 60, 62),
+)  # fmt: skip
 _SHIRTS = ((206, 206, 204), (196, 178, 158), (150, 160, 196), (90, 90, 92), (176, 196, 204))
 _SHOES = ((34, 36, 40), (42, 52, 70), (150, 154, 156), (52, 50, 50))
 _PACKS = ((50, 48, 46), (52, 66, 98), (88, 76, 50), (60, 78, 64))
 
-_INDEX = {
-    name: i
-    for i, name in enumerate(
-        ("skin", "face", "hair", "top", "bottom", "legs", "shoe", "collar", "pack", "pocket")
-    )
-}
+_MATERIALS = ("skin", "face", "hair", "top", "bottom", "legs", "shoe", "collar", "pack", "pocket")
+_INDEX = {name: row for row, name in enumerate(_MATERIALS)}
 
 
 @dataclass(frozen=True)
 class Look:
-    """A dressed walker: parts, material table (MATERIAL_COLUMNS), hair style, build."""
+    """A dressed walker: parts, materials (a row each, its columns as in `shade`), hair style, build."""
 
     parts: list[Part]
     materials: NDArray[np.float32]
@@ -71,10 +61,17 @@ def _row(
 
 def dress(rng: np.random.Generator, person: Person) -> Look:
     """Choose garments for `person`, whose photographs give skin and hair."""
+    look = _garments(rng, person)
+    materials = _materials(rng, person, knit_only=look["short_sleeves"])
+    return Look(parts_of(look), materials, person.hair_style, look["slim"])
+
+
+def _garments(rng: np.random.Generator, person: Person) -> dict:
+    """Choose the build, where the person does not say, and what is worn."""
     slim = person.slim if person.slim is not None else bool(rng.random() < 0.4)
     warm = rng.random() < 0.35
     bottom = "skirt" if person.slim and rng.random() < 0.5 else "trousers"
-    look = {
+    return {
         "slim": slim,
         "bottom": bottom,
         "short_sleeves": bool(rng.random() < 0.3 and not warm),
@@ -83,8 +80,12 @@ def dress(rng: np.random.Generator, person: Person) -> Look:
         "bag": bool(rng.random() < 0.25),
         "hair": person.hair_style,
     }
+
+
+def _materials(rng: np.random.Generator, person: Person, *, knit_only: bool) -> NDArray[np.float32]:
+    """Choose colours, patterns and folds: a row a material."""
     top, low, shirt = _pick(rng, _TOPS), _pick(rng, _BOTTOMS), _pick(rng, _SHIRTS)
-    knit = look["short_sleeves"] or rng.random() < 0.35
+    knit = knit_only or rng.random() < 0.35
     pattern = (
         int(rng.choice([shade.UNI, shade.STRIPES, shade.PLAID], p=[0.65, 0.2, 0.15])) if knit else shade.UNI
     )
@@ -104,5 +105,4 @@ def dress(rng: np.random.Generator, person: Person) -> Look:
         "pack": _row(pack, folds=0.10, gloss=5),
         "pocket": _row(pack * 0.8, folds=0.10, gloss=5),
     }
-    materials = np.array([rows[name] for name in _INDEX], np.float32)
-    return Look(parts_of(look), materials, person.hair_style, slim)
+    return np.array([rows[name] for name in _INDEX], np.float32)
