@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gctr.parties.store import SegmentInfo, StoreError, clear_errors
+from gctr.parties.store import SegmentInfo, StoreError, clear_errors, open_database
 
 FORMAT = 2
 PAGE = 1000  # rows a query returns at most
@@ -64,8 +64,12 @@ class Index:
         self.path = path
         with clear_errors(path.parent):
             self._writer = _connect(path)
-            _prepare(self._writer, path)
-            self._reader = _connect(path)
+            try:
+                _prepare(self._writer, path)
+                self._reader = _connect(path)
+            except BaseException:
+                self._writer.close()
+                raise
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
 
     def close(self) -> None:
@@ -167,11 +171,10 @@ class Index:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # Each connection is used under a lock of its own, by whichever thread has work.
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged segment survives a power cut
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
+    # FULL: an acknowledged segment survives a power cut. Each connection is used under a lock of its own, by whichever
+    # thread has work.
+    setup = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+    return open_database(path, setup, timeout=30, check_same_thread=False)
 
 
 def _prepare(index: sqlite3.Connection, path: Path) -> None:

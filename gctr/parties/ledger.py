@@ -15,7 +15,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_SCHEMA = """
+from gctr.parties.store import open_database
+
+# FULL: what was claimed stays claimed after a power cut.
+_SETUP = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
 CREATE TABLE IF NOT EXISTS used (key_id BLOB NOT NULL, nonce BLOB NOT NULL, PRIMARY KEY (key_id, nonce)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epochs (camera TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
@@ -44,10 +49,7 @@ class NonceLedger:
         with self._clear_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # what was claimed stays claimed after a power cut
-            self._db.executescript(_SCHEMA)
+            self._db = open_database(path, _SETUP)
 
     def close(self) -> None:
         """Close the file; what was claimed is on the disk already."""
@@ -90,7 +92,8 @@ class NonceLedger:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk may have ended it already
+                    self._db.execute("ROLLBACK")
                 raise
 
     @contextmanager

@@ -4,7 +4,8 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -64,6 +65,17 @@ class Standing(Struct, frozen=True):
     next_sequence: int = 0
     missing: list[tuple[int, int]] = []
     backgrounds: list[int] = []
+
+
+def open_database(path: Path, setup: str, **options: Any) -> sqlite3.Connection:
+    """Open an SQLite file without implicit transactions and run a script in it; what fails is closed again."""
+    database = sqlite3.connect(path, isolation_level=None, **options)
+    try:
+        database.executescript(setup)
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 @contextmanager

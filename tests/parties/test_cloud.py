@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from gctr import _files
 from gctr.parties.cloud import Cloud, StoreError
 from gctr.parties.envelope import open_message, seal
+from gctr.parties.index import Index
 from gctr.parties.keyfile import new_key
+from gctr.parties.ledger import LedgerError, NonceLedger
 from gctr.parties.messages import MessageError
 
 
@@ -113,6 +115,20 @@ def test_a_store_of_another_format_is_not_touched(tmp_path, store_key):
     index.close()
     with pytest.raises(StoreError, match="format 9"):
         Cloud(tmp_path, store_key)
+
+
+@pytest.mark.parametrize("made", [Index, NonceLedger])
+def test_a_damaged_database_is_let_go_of(tmp_path, monkeypatch, made):
+    path, opened, connect = tmp_path / "damaged.sqlite", [], sqlite3.connect
+    path.write_bytes(b"not a database" * 100)
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *a, **more: opened.append(connect(*a, **more)) or opened[-1]
+    )
+    with pytest.raises((StoreError, LedgerError)):
+        made(path)
+    (connection,) = opened
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_an_index_that_is_no_database_is_named(tmp_path, store_key):
