@@ -10,19 +10,15 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from typing import Any
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from gctr.parties.arrivals import Stamp
 from gctr.parties.limits import Gate
-from gctr.parties.messages import MAX_MESSAGE, CameraId
+from gctr.parties.messages import MAX_MESSAGE
 from gctr.parties.tokens import Parties, Party, Role
-
-_LATEST = 1e11  # seconds since 1970; the year 5138
 
 
 class Guard:
@@ -93,7 +89,7 @@ class Guard:
         return bytes(body)
 
 
-class SmallHeads:
+class HeaderLimit:
     """ASGI middleware that refuses requests whose headers and address are too long together (431).
 
     The HTTP parser refuses what is too long while it is incomplete; this refuses what came at one stroke.
@@ -114,51 +110,6 @@ class SmallHeads:
         await self._app(scope, receive, send)
 
 
-def camera_name(request: Request) -> str:
-    """Return the camera in the address, if it is a camera's name; 404 otherwise."""
-    try:
-        return msgspec.convert(request.path_params["camera"], CameraId)
-    except msgspec.ValidationError:
-        raise HTTPException(404, "no camera has such a name") from None
-
-
-def stamp(request: Request) -> Stamp | None:
-    """Return when the camera says that it captured and sent this message; None where it does not say."""
-    names = ("gctr-captured", "gctr-sent")
-    if not any(name in request.headers for name in names):
-        return None
-    try:
-        captured, sent = (float(request.headers[name]) for name in names)
-    except (KeyError, ValueError):
-        _bad_stamp()
-    if not (0 <= captured <= sent <= _LATEST and math.isfinite(sent)):
-        _bad_stamp()
-    return Stamp(captured, sent)
-
-
-def byte_range(request: Request, size: int) -> tuple[int, int] | None:
-    """Return (start, stop) of a single byte range (RFC 9110, 14.1.2), or None where all is asked.
-
-    Raises
-    ------
-    HTTPException
-        416 if it lies outside, or more than one range is asked.
-    """
-    text = request.headers.get("range")
-    if text is None:
-        return None
-    unit, _, span = text.partition("=")
-    first, dash, last = span.strip().partition("-")
-    digits = all(part.isascii() and part.isdigit() and len(part) < 19 for part in (first, last) if part)
-    if unit.strip().lower() != "bytes" or not dash or not digits or not (first or last):
-        raise HTTPException(416, "one range, as bytes=FIRST-LAST", {"content-range": f"bytes */{size}"})
-    start = int(first) if first else max(0, size - int(last))
-    stop = min(size, int(last) + 1) if first and last else size
-    if start >= stop:
-        raise HTTPException(416, f"there are {size} bytes", {"content-range": f"bytes */{size}"})
-    return start, stop
-
-
 def _announced(request: Request, most: int) -> int:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "messages come as they are: no content-encoding is taken")
@@ -174,9 +125,3 @@ def _wait_or_pass(seconds: float) -> None:
     if seconds > 0:
         wait = str(math.ceil(seconds))
         raise HTTPException(429, f"too much at once: again after {wait} s", {"retry-after": wait})
-
-
-def _bad_stamp() -> NoReturn:
-    raise HTTPException(
-        400, "gctr-captured and gctr-sent are seconds since 1970, captured not after sent"
-    ) from None

@@ -29,7 +29,9 @@ Box = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 Mode = Literal["bucket_gcm", "bucket_ctr", "ctr", "gctr"]
 Kind = Literal["background", "segment", "composition", "picture", "patches"]
 Packets = Annotated[list[bytes], Meta(max_length=MAX_FRAMES)]
-Times = Annotated[list[Annotated[float, Meta(ge=0)]], Meta(max_length=MAX_FRAMES)]
+LATEST = 1e11  # seconds; since 1970, the year 5138
+Seconds = Annotated[float, Meta(ge=0, le=LATEST)]
+Times = Annotated[list[Seconds], Meta(max_length=MAX_FRAMES)]
 
 
 class MessageError(ValueError):

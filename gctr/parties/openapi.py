@@ -4,12 +4,14 @@ Reference: https://spec.openapis.org/oas/v3.1.0
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
-from gctr.parties.messages import MESSAGE_TYPE, STREAM_TYPE
+from gctr.parties.index import PAGE
+from gctr.parties.messages import LATEST, MESSAGE_TYPE, STREAM_TYPE
+from gctr.parties.store import Order
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}
-_SECONDS = {"type": "number", "minimum": 0, "maximum": 1e11}
+_SECONDS = {"type": "number", "minimum": 0, "maximum": LATEST}
 _CAMERA = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"}
 _BYTES = {"type": "string", "format": "binary"}
 
@@ -80,7 +82,7 @@ def _paths() -> dict[str, Any]:
 
 
 def _segment_query() -> list[dict[str, Any]]:
-    limit = {"type": "integer", "minimum": 1, "maximum": 1000}
+    limit = {"type": "integer", "minimum": 1, "maximum": PAGE}
     fields = {"first": _NUMBER, "last": _NUMBER, "since": _SECONDS, "until": _SECONDS, "limit": limit}
     return [_in("query", name, schema) for name, schema in fields.items()]
 
@@ -131,7 +133,7 @@ def _schemas() -> dict[str, Any]:
     text, number, count = {"type": "string"}, {"type": "number"}, {"type": "integer", "minimum": 0}
     pair = {"type": "array", "items": count, "minItems": 2, "maxItems": 2}
     pairs, names = {"type": "array", "items": pair}, {"type": "array", "items": _CAMERA}
-    order = {"type": "string", "enum": ["next", "late", "gap", "duplicate"]}
+    order = {"type": "string", "enum": list(get_args(Order))}
     counts = dict.fromkeys(["sequence", "first_frame", "n_frames", "background_version", "size"], count)
     listed = {"type": "array", "items": {"$ref": "#/components/schemas/SegmentInfo"}}
     standing = {"camera": _CAMERA, "next_sequence": count, "missing": pairs, "backgrounds": {"type": "array"}}

@@ -91,12 +91,12 @@ class Service:
     def camera(self, request: Request) -> Response:
         """Tell where a camera stands: what is expected next, what is missing, which backgrounds there are."""
         self._guard.admit(request, "camera", "surveillance")
-        return answers.json(self._cloud.standing(guard.camera_name(request)))
+        return answers.json(self._cloud.standing(queries.camera(request)))
 
     def segments(self, request: Request) -> Response:
         """List segments, a page at a time."""
         self._guard.admit(request, "camera", "surveillance")
-        camera = guard.camera_name(request)
+        camera = queries.camera(request)
         found = self._cloud.index.segments(
             camera, **msgspec.to_builtins(queries.read(request, queries.SegmentQuery))
         )
@@ -105,14 +105,12 @@ class Service:
     def frame(self, request: Request) -> Response:
         """Tell which segment holds a frame."""
         self._guard.admit(request, "surveillance")
-        return answers.json(
-            self._cloud.at_frame(guard.camera_name(request), queries.number(request, "number"))
-        )
+        return answers.json(self._cloud.at_frame(queries.camera(request), queries.number(request, "number")))
 
     async def put(self, request: Request) -> Response:
         """Take a background or a segment; acknowledge it once it is stored for good."""
         party = self._guard.admit(request, "camera")
-        camera, when = guard.camera_name(request), guard.stamp(request)
+        camera, when = queries.camera(request), queries.stamp(request)
         kind = "segment" if "sequence" in request.path_params else "background"
         number = queries.number(request, "sequence") if kind == "segment" else queries.version(request)
         start = time.perf_counter()
@@ -134,16 +132,17 @@ class Service:
     def background(self, request: Request) -> Response:
         """Deliver a background alone."""
         self._guard.admit(request, "camera", "surveillance")
-        return answers.message(self._cloud.background(guard.camera_name(request), queries.version(request)))
+        return answers.message(self._cloud.background(queries.camera(request), queries.version(request)))
 
     def segment(self, request: Request) -> Response:
         """Deliver a segment as the camera sent it, or a range of its bytes."""
         self._guard.admit(request, "surveillance")
-        camera, sequence = guard.camera_name(request), queries.number(request, "sequence")
-        if "range" not in request.headers:
+        camera, sequence = queries.camera(request), queries.number(request, "sequence")
+        asked = request.headers.get("range")
+        if asked is None:
             return answers.message(self._cloud.segment(camera, sequence), {"accept-ranges": "bytes"})
         size = self._cloud.segment_size(camera, sequence)
-        start, stop = guard.byte_range(request, size) or (0, size)
+        start, stop = queries.byte_range(asked, size)
         part = self._cloud.segment_part(camera, sequence, start, stop)
         return answers.message(part, {"content-range": f"bytes {start}-{stop - 1}/{size}"}, 206)
 
@@ -151,13 +150,13 @@ class Service:
         """Deliver a segment in front of its background."""
         self._guard.admit(request, "surveillance")
         return answers.message(
-            self._cloud.compose(guard.camera_name(request), queries.number(request, "sequence"))
+            self._cloud.compose(queries.camera(request), queries.number(request, "sequence"))
         )
 
     def compositions(self, request: Request) -> Response:
         """Stream the compositions of a range of segments, as fast as they are read."""
         self._guard.admit(request, "surveillance")
-        camera, span = guard.camera_name(request), queries.read(request, queries.SpanQuery)
+        camera, span = queries.camera(request), queries.read(request, queries.SpanQuery)
         parts = answers.framed(iterate_compositions(self._cloud, camera, span.first, span.last))
         return StreamingResponse(parts, headers={"content-type": STREAM_TYPE})
 
@@ -169,12 +168,12 @@ class Service:
             queries.read(request, queries.ObjectQuery).frame,
             queries.number(request, "track_id"),
         )
-        return answers.message(self._cloud.partial(guard.camera_name(request), *numbers))
+        return answers.message(self._cloud.partial(queries.camera(request), *numbers))
 
     def patches(self, request: Request) -> Response:
         """Deliver the sealed faces of a segment alone."""
         self._guard.admit(request, "surveillance")
-        place = guard.camera_name(request), queries.number(request, "sequence")
+        place = queries.camera(request), queries.number(request, "sequence")
         return answers.message(
             self._cloud.patches(*place, queries.read(request, queries.PatchQuery).track_id)
         )
@@ -198,7 +197,7 @@ def make_app(
     service = Service(cloud, parties, Gate(limits), metrics)
     middleware = [
         Middleware(Measured, metrics=metrics),
-        Middleware(guard.SmallHeads, most=limits.headers),
+        Middleware(guard.HeaderLimit, most=limits.headers),
     ]
     return Starlette(routes=service.routes(), exception_handlers=answers.handlers(), middleware=middleware)
 

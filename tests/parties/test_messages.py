@@ -35,15 +35,6 @@ def test_a_message_comes_back_whole():
     assert decode(encode(OBJECTS), ObjectVideo) == OBJECTS
 
 
-@given(st.binary(max_size=300))
-def test_noise_is_refused_in_one_way(noise):
-    for kind in (Message, Header, ObjectVideo):
-        try:
-            decode(noise, kind)
-        except MessageError:
-            continue
-
-
 @given(st.data())
 def test_a_damaged_header_is_refused_or_differs(data):
     whole = bytearray(encode(HEADER))
@@ -81,15 +72,15 @@ def test_too_large_a_message_is_refused_before_it_is_parsed():
         decode(bytes(MAX_MESSAGE + 1), Message)
 
 
-def test_a_length_that_lies_allocates_nothing():
-    # MessagePack bin32 that announces 4 GiB in a 6-byte message.
-    with pytest.raises(MessageError):
-        decode(b"\x92\xc6\xff\xff\xff\xff", Message)
-
-
 def test_unknown_fields_are_refused():
     with pytest.raises(MessageError):
         decode(msgspec.msgpack.encode([*msgspec.to_builtins(HEADER), "more"]), Header)
+
+
+@pytest.mark.parametrize("time", [-1.0, float("nan"), float("inf"), 1e12])
+def test_a_time_that_cannot_be_is_refused(time):
+    with pytest.raises(MessageError):
+        decode(encode(replace(OBJECTS, times=[0.0, time])), ObjectVideo)
 
 
 @pytest.mark.parametrize(
