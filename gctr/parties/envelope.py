@@ -22,6 +22,7 @@ from gctr import cipher
 from gctr.parties.keyfile import Key, KeyFileError
 from gctr.parties.messages import MAX_MESSAGE, Header, Message, MessageError, decode, encode
 
+MAX_BODY = MAX_MESSAGE - (256 << 10)  # bytes; header and tags (80 bytes for each 32 KiB) take the rest
 _ZERO_COUNTER = bytes(16)
 # Groups of 32 KiB: a part can still be opened alone, and tags are 0.25 % of the bytes, not 5 % as in version 1.
 _LAYOUT = cipher.GctrParams(group_size=2048)
@@ -37,17 +38,15 @@ def seal(key: Key, header: Header, body: bytes) -> bytes:
     header : Header
         Its `mode` decides how the body is encrypted.
     body : bytes
-        An encoded struct of `gctr.parties.messages`; 1 byte to 64 MiB.
+        An encoded struct of `gctr.parties.messages`; 1 to `MAX_BODY` bytes.
 
     Raises
     ------
     MessageError
-        If the body is too large.
+        If the body is empty or too large.
     """
-    if not 1 <= len(body) <= MAX_MESSAGE - 4096:
-        raise MessageError(
-            f"a body of {len(body)} bytes: 1 to {MAX_MESSAGE - 4096} are taken; send shorter segments"
-        )
+    if not 1 <= len(body) <= MAX_BODY:
+        raise MessageError(f"a body of {len(body)} bytes: 1 to {MAX_BODY} are taken; send shorter segments")
     header = replace(header, salt=os.urandom(16), size=len(body))
     plain_header = encode(header)
     return encode(Message(plain_header, _encrypt(key, header, plain_header, body)))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gctr.parties.envelope import open_message, seal
+from gctr.parties.envelope import MAX_BODY, open_message, seal
 from gctr.parties.keyfile import Key, KeyFileError, new_key
 from gctr.parties.messages import Header, Message, MessageError, Mode, decode, encode
 
@@ -29,6 +29,14 @@ def test_every_mode_gives_the_body_back(mode, size):
     found, plain = open_message(KEY, seal(KEY, header(mode), body))
     assert plain == body
     assert (found.mode, found.size) == (mode, size)
+
+
+def test_the_largest_body_makes_a_message_that_is_taken():
+    body = bytes(MAX_BODY)
+    assert open_message(KEY, seal(KEY, header("bucket_gcm"), body))[1] == body
+    for size in (0, MAX_BODY + 1):
+        with pytest.raises(MessageError, match="send shorter segments"):
+            seal(KEY, header("bucket_gcm"), bytes(size))
 
 
 @pytest.mark.parametrize("mode", MODES)
