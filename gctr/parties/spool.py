@@ -9,7 +9,6 @@ frames before they are numbered, which is reported as a gap in time and not as a
 for good stops the queue with the cloud's reason; the message stays.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -169,6 +168,7 @@ class Spool:
             try:
                 waiting = self._read(number)
                 self._sender.send(waiting.message, waiting.captured)
+                self._remove(number)
             except CloudAway:
                 self._rest(pause)
                 pause = min(2 * pause, _PAUSES[1])
@@ -176,8 +176,12 @@ class Spool:
             except (StoreError, MessageError) as error:
                 self._stop(f"{self._file(number)} waits and was refused: {error}")
                 return
+            except (
+                Exception
+            ) as error:  # a thread that died in silence would leave the camera waiting for ever
+                self._stop(f"{self._file(number)} waits, sending failed: {type(error).__name__}: {error}")
+                return
             pause = _PAUSES[0]
-            self._remove(number)
 
     def _first(self) -> int | None:
         with self._changed:
@@ -202,11 +206,11 @@ class Spool:
     def _read(self, number: int) -> Waiting:
         path = self._file(number)
         try:
-            if os.path.getsize(path) > MAX_MESSAGE + 64:
-                raise SpoolError("it is larger than any message")
+            if path.stat().st_size > MAX_MESSAGE:
+                raise SpoolError(f"{path} is larger than any message: move it away")
             return decode(path.read_bytes(), Waiting)
         except OSError as error:
-            raise SpoolError(f"it cannot be read: {error.strerror}") from None
+            raise SpoolError(f"{path} cannot be read: {error.strerror}") from None
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:016d}.waiting"

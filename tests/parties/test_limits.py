@@ -146,7 +146,6 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path):
 
 class Away:
     def send(self, message, captured=None):
-
         raise CloudAway("away")
 
 

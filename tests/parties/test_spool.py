@@ -101,6 +101,18 @@ def test_a_refusal_stops_the_queue_and_keeps_the_message(tmp_path, fill):
     assert len(list(tmp_path.glob("*.waiting"))) >= 1
 
 
+def test_an_error_that_nobody_foresaw_stops_the_queue_too(tmp_path, fill):
+    class Broken:
+        def send(self, message, captured=None):
+            raise ZeroDivisionError("inside a library")
+
+    spool = fill(Broken())
+    spool.put(MESSAGES[0])
+    with pytest.raises(SpoolError, match="waits, sending failed: ZeroDivisionError: inside a library"):
+        spool.drain(30)
+    assert len(list(tmp_path.glob("*.waiting"))) == 1
+
+
 def test_a_damaged_file_stops_the_queue_and_is_named(tmp_path, fill):
     spool = fill(Fickle())
     for message in MESSAGES[:3]:
