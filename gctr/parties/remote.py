@@ -72,6 +72,11 @@ class RemoteCloud:
         Seconds to wait for a connection and for each read.
     clock : callable
         Seconds since 1970, sent along so that the cloud knows how far the clocks are apart.
+
+    Raises
+    ------
+    StoreError
+        If `url` is no address, or the certificate cannot be read.
     """
 
     def __init__(
@@ -85,13 +90,16 @@ class RemoteCloud:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._patience, self._clock = patience, clock
-        self._http = httpx.Client(
-            base_url=url.rstrip("/"),
-            headers={"authorization": f"Bearer {token}", "accept-encoding": "identity"},
-            verify=trust(certificate) if certificate else True,
-            timeout=timeout,
-            trust_env=False,  # no proxy of the environment gets between
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=url.rstrip("/"),
+                headers={"authorization": f"Bearer {token}", "accept-encoding": "identity"},
+                verify=trust(certificate) if certificate else True,
+                timeout=timeout,
+                trust_env=False,  # no proxy of the environment gets between
+            )
+        except httpx.InvalidURL as error:
+            raise StoreError(f"{url} is no address of a cloud: {error}") from None
 
     def close(self) -> None:
         """Close connections."""

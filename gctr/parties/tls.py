@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gctr._files import write_whole
 from gctr.parties.keyfile import write_secret
+from gctr.parties.store import StoreError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -52,10 +53,21 @@ def write_certificate(folder: Path, hosts: Sequence[str] = LOOPBACK, *, days: in
 
 
 def trust(certificate: Path) -> ssl.SSLContext:
-    """Return a client's context that trusts this certificate and no other."""
+    """Return a client's context that trusts this certificate and no other.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be read, or is none.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(certificate)
+    try:
+        context.load_verify_locations(certificate)
+    except OSError as error:
+        raise StoreError(
+            f"{certificate} gives no certificate of the cloud ({error.strerror}): copy its cert.pem there"
+        ) from None
     return context
 
 

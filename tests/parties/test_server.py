@@ -435,6 +435,15 @@ def test_a_client_trusts_this_cloud_alone(site, tmp_path):
     assert httpx.get(site.url + "/health", verify=context).status_code == 200
 
 
+def test_an_address_or_certificate_that_is_none_is_named(tmp_path):
+    with pytest.raises(StoreError, match="https://cloud:door is no address of a cloud"):
+        RemoteCloud("https://cloud:door", "token")
+    (tmp_path / "cert.pem").write_bytes(b"no certificate")
+    for path in (tmp_path / "cert.pem", tmp_path / "none.pem"):
+        with pytest.raises(StoreError, match=f"{path} gives no certificate"):
+            RemoteCloud("https://cloud", "token", path)
+
+
 def test_without_tls_the_cloud_stays_on_loopback(site):
     with pytest.raises(StoreError, match="loopback only"):
         serve(site.folder, host="0.0.0.0", tls=False)
