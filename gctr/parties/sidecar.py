@@ -4,7 +4,8 @@
 sealed for each face and window of frames under the unmask key (`gctr.parties.keys`). Put back on a lossless .mkv they
 give the original clip, byte for byte; on an .mp4 the faces are exact and their surroundings as the .mp4 has them.
 
-Limits: a face is linked over time while it is seen; the same person seen again later is another face.
+Limits: a face is linked over time while it is seen; the same person seen again later is another face. Whoever can write
+both files can cut the same end off both.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from gctr._files import write_whole
-from gctr.parties.keys import Opener, PatchSealer, UnmaskError, open_patches
+from gctr.parties.keys import Opener, PatchSealer, open_patches
 from gctr.parties.messages import Header, ObjectVideo, SealedPatch
 from gctr.vision.anonymise import Anonymised
 from gctr.vision.masking import Patch, reveal_faces
@@ -59,6 +60,8 @@ def sidecar_path(video: Path) -> Path:
 
 class SidecarWriter:
     """Seals faces while a video is masked: pass the frames through `sealing`, write the video, then `write`.
+
+    What is sealed is held in memory until then.
 
     Parameters
     ----------
@@ -115,7 +118,7 @@ def read_sidecar(video: Path) -> Sidecar:
     Raises
     ------
     SidecarError
-        If it is missing or damaged, or the video was changed since.
+        If it is missing or damaged, its parts are not in their places, or the video was changed since.
     """
     path = sidecar_path(video)
     try:
@@ -132,6 +135,7 @@ def read_sidecar(video: Path) -> Sidecar:
         ) from None
     if sidecar.sha256 != _sha256(video):
         raise SidecarError(f"{path} belongs to another video than {video}, or the video was changed since")
+    _check_order(path, sidecar)
     return sidecar
 
 
@@ -147,6 +151,8 @@ def reveal_video(
     ------
     UnmaskError
         If a patch does not open; no frame of its segment is shown then.
+    SidecarError
+        If the video has fewer or more frames than the sidecar.
     """
     frames = iter(timed)
     for segment in sidecar.segments:
@@ -155,8 +161,22 @@ def reveal_video(
         for k in range(header.n_frames):
             pair = next(frames, None)
             if pair is None:
-                raise UnmaskError(f"the video ends before frame {header.first_frame + k}")
+                raise SidecarError(f"the video ends before frame {header.first_frame + k} of its sidecar")
             yield pair[0], reveal_faces(pair[1], opened.get(k, []))
+    if next(frames, None) is not None:
+        raise SidecarError("the video goes on after its sidecar ends: restore the sidecar from a copy")
+
+
+def _check_order(path: Path, sidecar: Sidecar) -> None:
+    # A seal binds faces to the place that their header names; here that place is held against where they are put.
+    first = 0
+    for sequence, segment in enumerate(sidecar.segments):
+        header, place = segment.header, (sidecar.segments[0].header.camera, sequence, first)
+        if (header.camera, header.sequence, header.first_frame) != place:
+            raise SidecarError(
+                f"{path}: part {sequence} is not in its place; restore the sidecar from a copy"
+            )
+        first += header.n_frames
 
 
 def _sha256(path: Path) -> bytes:

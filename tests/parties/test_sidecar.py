@@ -1,8 +1,11 @@
 """A masked video and its sealed faces: whole clips come back byte for byte, and nothing else opens them."""
 
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from gctr.parties import sidecar as sidecars
 from gctr.parties.grants import issue_grant
 from gctr.parties.keyfile import new_key, public_of
 from gctr.parties.keys import KeyRing, PatchSealer, UnmaskError
@@ -19,7 +22,8 @@ KEY, PAIR = new_key("unmask"), new_key("unmask-private")
 
 
 @pytest.fixture(params=["shared", "public"])
-def sealed(request, street, tmp_path):
+def sealed(request, street, tmp_path, monkeypatch):
+    monkeypatch.setattr(sidecars, "WINDOW", 10)
     key = KEY if request.param == "shared" else public_of(PAIR)
     writer = SidecarWriter(PatchSealer(key), (160, 96))
     frames = anonymise(street.timed(), KnownFaces(), CoverSettings(margin=0.2))
@@ -70,3 +74,29 @@ def test_a_sidecar_of_another_video_or_a_damaged_one_is_refused(sealed, tmp_path
         read_sidecar(video)
     with pytest.raises(SidecarError, match="only what 'gctr mask --sealed' wrote"):
         read_sidecar(tmp_path / "other.mkv")
+
+
+@pytest.mark.parametrize("attack", ["swap", "drop the first", "repeat", "take another video's"])
+def test_parts_that_are_not_in_their_places_are_refused(sealed, attack):
+    video, _ = sealed
+    whole = read_sidecar(video)
+    first, second, third = whole.segments
+    stranger = replace(second, header=replace(second.header, camera="mask-0"))
+    segments = {
+        "swap": [second, first, third],
+        "drop the first": [second, third],
+        "repeat": [first, first, third],
+        "take another video's": [first, stranger, third],
+    }[attack]
+    sidecar_path(video).write_bytes(msgspec.msgpack.encode(replace(whole, segments=segments)))
+    with pytest.raises(SidecarError, match="is not in its place"):
+        read_sidecar(video)
+
+
+def test_a_sidecar_shorter_or_longer_than_its_video_is_noticed(sealed, street):
+    video, ring = sealed
+    whole, frames = read_sidecar(video), list(street.timed())
+    with pytest.raises(SidecarError, match="goes on after its sidecar ends"):
+        list(reveal_video(frames, replace(whole, segments=whole.segments[:2]), ring))
+    with pytest.raises(SidecarError, match="ends before frame 29"):
+        list(reveal_video(frames[:-1], whole, ring))
