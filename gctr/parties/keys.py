@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gctr.parties.keyfile import Key, KeyFileError
 from gctr.parties.ledger import NonceLedger
-from gctr.parties.messages import MAX_FRAMES, Header, SealedPatch
+from gctr.parties.messages import Header, SealedPatch
 from gctr.vision.coding import DEFAULT_QP, CodingError
 from gctr.vision.masking import Patch
 from gctr.vision.tiles import Tile, decode_tiles, encode_tiles
@@ -142,9 +142,7 @@ class PatchSealer:
         ]
 
 
-def seal_patches(
-    key: Key, header: Header, patches: Mapping[int, Sequence[tuple[int, Patch]]]
-) -> list[SealedPatch]:
+def seal_patches(key: Key, header: Header, patches: Mapping[int, Sequence[Tile]]) -> list[SealedPatch]:
     """Seal the face pixels of one segment under a shared key; see `PatchSealer.seal`."""
     return PatchSealer(key, header.epoch).seal(header, patches)
 
@@ -207,14 +205,13 @@ def padded_length(length: int) -> int:
     return max(length, math.floor(2 ** (steps / 2)))
 
 
-def _open_track(track_key: bytes, header: Header, patch: SealedPatch) -> list[tuple[int, Patch]]:
+def _open_track(track_key: bytes, header: Header, patch: SealedPatch) -> list[Tile]:
     where = f"object {patch.track_id} in {_segment(header)}"
     cipher = AESGCM(_segment_key(track_key, header))
     try:
         plain = cipher.decrypt(patch.nonce, patch.ciphertext, _context(header, patch.track_id))
         length = int.from_bytes(plain[:8], "big")
-        tiles = decode_tiles(plain[8 : 8 + length])
-        return [(frame, patch) for frame, patch in tiles if frame < MAX_FRAMES]
+        return decode_tiles(plain[8 : 8 + length])
     except InvalidTag:
         raise UnmaskError(
             f"{where} stays masked: the key is not the camera's, or the patch was altered"

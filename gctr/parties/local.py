@@ -1,14 +1,15 @@
 """The three parties in one folder: what `gctr protect`, `compose` and `unmask` work on.
 
 ``cloud/`` is the cloud's store, ``camera/`` what the camera remembers between runs, ``keys/`` the key files
-(`gctr.parties.custody`), ``audit.jsonl`` the log of unmasks. The
-folders are apart because their holders are: give away ``cloud/`` and ``keys/store.key`` together, and everybody who
-has them sees masked people; whoever has ``keys/unmask.key`` too sees faces.
+(`gctr.parties.custody`), ``audit.jsonl`` the log of unmasks. The folders are apart because their holders are: give away
+``cloud/`` and ``keys/store.key`` together, and everybody who has them sees masked people; whoever has
+``keys/unmask.key`` too sees faces.
 
 A run that was interrupted goes on where it stopped: what the cloud acknowledged is not sent again.
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -83,11 +84,13 @@ def protect(
     settings = settings or CameraSettings()
     _claim(folder / "camera" / "state.json", _State(clip.name, clip.sha256, asdict(settings)))
     store_key = read_or_make_key(folder / "keys" / "store.key", "store")
-    ledger = NonceLedger(folder / "camera" / "nonces.sqlite")
     book = PlateBook(folder / "camera" / "plates")
-    camera = Camera(store_key, camera_sealer(folder / "keys", ledger, settings.camera), settings, book=book)
-    cloud = Cloud(folder / "cloud", store_key)
-    try:
+    with (
+        closing(NonceLedger(folder / "camera" / "nonces.sqlite")) as ledger,
+        closing(Cloud(folder / "cloud", store_key)) as cloud,
+    ):
+        sealer = camera_sealer(folder / "keys", ledger, settings.camera)
+        camera = Camera(store_key, sealer, settings, book=book)
         cloud.put(camera.register(clip))  # known to the cloud already, it is a duplicate
         done = {segment.sequence for segment in cloud.segments(settings.camera)}
         sent = []
@@ -95,9 +98,6 @@ def protect(
             on_sent(segment)
             sent.append(segment)
         return Protected(sent, len(done), sum(len(known.message) for known in book.registered))
-    finally:
-        cloud.close()
-        ledger.close()
 
 
 def open_folder(
@@ -124,8 +124,8 @@ def open_folder(
     if not (folder / "cloud" / "index.sqlite").is_file():
         raise FolderError(f"{folder} holds no gctr store: make one with 'gctr protect VIDEO -o {folder}'")
     store_key = read_key(folder / "keys" / "store.key", "store")
-    cloud = Cloud(folder / "cloud", store_key)
     opener = read_opener(unmask_key, private_key) if unmask_key else None
+    cloud = Cloud(folder / "cloud", store_key)
     return cloud, Surveillance(cloud, store_key, opener, audit_log(folder))
 
 

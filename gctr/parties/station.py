@@ -7,7 +7,7 @@ Limits: the first start needs the cloud, to register.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -113,24 +113,19 @@ def open_station(
     """
     certificate = home / "cert.pem" if url.startswith("https://") else None
     token = _own_token(home, url, certificate, settings.camera)
-    cloud, ledger = RemoteCloud(url, token, certificate, patience=0.0), NonceLedger(home / "nonces.sqlite")
-    spool = Spool(home / "spool", cloud, max_bytes=max_bytes)
-    try:
+    with (
+        closing(NonceLedger(home / "nonces.sqlite")) as ledger,
+        closing(RemoteCloud(url, token, certificate, patience=0.0)) as cloud,
+        closing(Spool(home / "spool", cloud, max_bytes=max_bytes)) as spool,
+    ):
         yield Station(home, spool, settings, ledger, detector, find_people), spool
-    finally:
-        spool.close()
-        cloud.close()
-        ledger.close()
 
 
 def _own_token(home: Path, url: str, certificate: Path | None, camera: str) -> str:
     path = home / "camera.token"
     if not path.exists():
-        enrolment = RemoteCloud(url, read_token(home / "enrol.token"), certificate)
-        try:
-            write_secret(path, enrolment.enrol(camera).encode() + b"\n")
-        finally:
-            enrolment.close()
+        with closing(RemoteCloud(url, read_token(home / "enrol.token"), certificate)) as cloud:
+            write_secret(path, cloud.enrol(camera).encode() + b"\n")
         (home / "enrol.token").unlink()  # it is used up
     return read_token(path)
 

@@ -4,6 +4,7 @@ It alone (beside the camera) holds the unmask key. Unmasked faces equal the came
 surrounds them, fail-safe masks by default among it, has gone through lossy video. Paper: section 3 d) and figure 2.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise, repeat
 from typing import NamedTuple, Protocol
@@ -18,7 +19,7 @@ from gctr.parties.keys import KeyRing, Opener, UnmaskError, open_patches
 from gctr.parties.messages import Composition, Header, Kind, MessageError, ObjectVideo, check_objects, decode
 from gctr.parties.store import SegmentInfo
 from gctr.vision.coding import decode_plate, decode_segment, decode_still
-from gctr.vision.masking import Patch, reveal_faces
+from gctr.vision.masking import Box, Patch, reveal_faces
 
 
 class Source(Protocol):
@@ -29,7 +30,6 @@ class Source(Protocol):
     def background(self, camera: str, version: int) -> bytes: ...
     def compose(self, camera: str, sequence: int) -> bytes: ...
     def partial(self, camera: str, sequence: int, frame: int, track_id: int) -> bytes: ...
-    def patches(self, camera: str, sequence: int, track_id: int | None = None) -> bytes: ...
 
 
 class Shown(NamedTuple):
@@ -43,8 +43,8 @@ class Shown(NamedTuple):
     number: int
     time: float
     image: NDArray[np.uint8]
-    objects: dict[int, tuple[int, int, int, int]]
-    revealed: list[tuple[int, int, int, int]]
+    objects: dict[int, Box]
+    revealed: list[Box]
 
 
 class Surveillance:
@@ -153,12 +153,13 @@ class Surveillance:
     def _segment(self, camera: str, sequence: int, unmask: bool, track_id: int | None) -> Iterator[Shown]:
         header, composition = self._composed(camera, sequence)
         patches = self._unmask(header, composition, track_id) if unmask else {}
-        sightings = composition.objects.sightings
+        boxes: defaultdict[int, dict[int, Box]] = defaultdict(dict)
+        for sighting in composition.objects.sightings:
+            boxes[sighting.frame][sighting.track_id] = sighting.xyxy
         for k, image in enumerate(_pictures(header, composition)):
             shown = [patch.xyxy for patch in patches.get(k, []) if patch.exact]
             image = reveal_faces(image, patches.get(k, []))
-            boxes = {s.track_id: s.xyxy for s in sightings if s.frame == k}
-            yield Shown(header.first_frame + k, composition.objects.times[k], image, boxes, shown)
+            yield Shown(header.first_frame + k, composition.objects.times[k], image, boxes[k], shown)
 
     def _composed(self, camera: str, sequence: int) -> tuple[Header, Composition]:
         header, body = self._ask("composition", camera, self._cloud.compose(camera, sequence), sequence)
@@ -178,8 +179,7 @@ class Surveillance:
         self, kind: Kind, camera: str, message: bytes, sequence: int | None = None
     ) -> tuple[Header, bytes]:
         header, body = open_message(self._store_key, message)
-        wrong = (header.kind, header.camera) != (kind, camera) or sequence not in (None, header.sequence)
-        if wrong:
+        if (header.kind, header.camera) != (kind, camera) or sequence not in (None, header.sequence):
             raise MessageError(f"the cloud answered with {header.kind} {header.sequence} of {header.camera}")
         return header, body
 
