@@ -85,7 +85,7 @@ class LiveRate(NamedTuple):
     rates: pd.DataFrame
 
 
-def live_rate(frames: Sequence[Image], plate: Image, *, quality: int = 24, threads: int = 2) -> LiveRate:
+def live_rate(frames: Sequence[Image], plate: Image, *, quality: int = 24, threads: int = 4) -> LiveRate:
     """Run a live camera over frames held in memory; compare with coding them whole.
 
     Frames are coded in both ways in turn. Then the ROI is run once more, finding and filling the next frame while
@@ -100,7 +100,7 @@ def live_rate(frames: Sequence[Image], plate: Image, *, quality: int = 24, threa
     quality : int
         QP.
     threads : int
-        The encoder's, each on a slice of the frame.
+        The encoder's, each on a slice of the frame; more than cores, since objects do not spread evenly over slices.
     """
     camera, whole = _Camera(plate, quality, threads), _Camera(plate, quality, threads)
     camera.find(frames[0])  # compiles
