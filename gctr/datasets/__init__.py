@@ -77,7 +77,13 @@ def load(source: str | os.PathLike[str], **options: Any) -> Clip:
 def load_faces(name: str) -> list[tuple[str, Frame]]:
     """Return (identity, picture) of every face of `"orl-faces"` or `"london-faces"`.
 
-    A picture is uint8, (H, W) grey in ORL, (H, W, 3) BGR in the London set. The order is fixed.
+    A picture is uint8, (H, W) grey in ORL, (H, W, 3) BGR in the London set. The order is that of the files' names.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such set, it holds no faces, or its bytes cannot be had or are not those that the registry
+        expects.
     """
     from gctr.datasets import loading
 
@@ -98,7 +104,13 @@ def fetch(name: str, *, progress: bool = True) -> Report:
 
 
 def check(name: str) -> Report:
-    """Verify what is here of a data set or model, downloading nothing; `Report.ok` tells."""
+    """Verify what is here of a data set or model, downloading nothing; `Report.ok` tells.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such set or model, or `GCTR_DATA` names what is no folder.
+    """
     from gctr.datasets.store import report
 
     return report(entry(name))
@@ -115,5 +127,11 @@ def list_models() -> list[Entry]:
 
 
 def model_path(name: str) -> Path:
-    """Return the verified file of a registered model (`"yunet"`, …), fetching it if it is not here."""
+    """Return the verified file of a registered model (`"yunet"`, …), fetching it if it is not here.
+
+    Raises
+    ------
+    DatasetError
+        As `fetch`.
+    """
     return fetch(name).paths[0]

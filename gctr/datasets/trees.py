@@ -44,7 +44,7 @@ class Tree:
         return sorted(name for name in below if any(fnmatchcase(name, pattern) for pattern in patterns))
 
     def read(self, name: str) -> bytes:
-        """Return a file's content; DatasetError if it is not there, damaged, or above `MAX_MEMBER`."""
+        """Return a file's content; DatasetError if it is not there, or in an archive damaged or above `MAX_MEMBER`."""
         try:
             if self.path.is_dir():
                 return (self.path / name).read_bytes()

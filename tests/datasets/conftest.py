@@ -1,5 +1,6 @@
 """What the tests of footage share: small made-up sets, a loopback server, and the public sets where they are."""
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -105,6 +106,22 @@ def server() -> Iterator[Loopback]:
         threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
         yield Loopback(httpd.server_port, files, seen)
         httpd.shutdown()
+
+
+def model_registry(url: str, path: str, data: bytes) -> str:
+    """A registry of one model, `net`, whose file `path` holds `data` and is had from `url`."""
+    return f"""
+[datasets]
+[models.net]
+title = "t"
+layout = "model"
+licence = "l"
+[[models.net.files]]
+path = "{path}"
+size = {len(data)}
+sha256 = "{hashlib.sha256(data).hexdigest()}"
+url = "{url}"
+"""
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Downloads from a loopback server: whole and right, or nothing; and from nowhere else."""
 
 import errno
-import hashlib
 import io
 import logging
 import shutil
@@ -14,10 +13,9 @@ from gctr.datasets import check, fetch, load, model_path
 from gctr.datasets.clip import DatasetError
 from gctr.datasets.store import cache_folder
 from gctr.datasets.trees import Tree
-from tests.datasets.conftest import picture
+from tests.datasets.conftest import model_registry, picture
 
 DATA = bytes(range(256)) * 4000
-SHA = hashlib.sha256(DATA).hexdigest()
 
 pytestmark = pytest.mark.usefixtures("no_mirror")
 
@@ -27,19 +25,8 @@ def quiet_pooch(monkeypatch):
     monkeypatch.setattr(pooch.get_logger(), "level", logging.WARNING)
 
 
-def model_registry(url: str) -> str:
-    return f"""
-[datasets]
-[models.net]
-title = "t"
-layout = "model"
-licence = "l"
-[[models.net.files]]
-path = "sub/net.onnx"
-size = {len(DATA)}
-sha256 = "{SHA}"
-url = "{url}"
-"""
+def model_at(url: str) -> str:
+    return model_registry(url, "sub/net.onnx", DATA)
 
 
 def left_in_cache() -> list[str]:
@@ -48,7 +35,7 @@ def left_in_cache() -> list[str]:
 
 def test_a_download_is_verified_kept_and_not_repeated(server, use_registry, capfd):
     server.files["net.onnx"] = DATA
-    use_registry(model_registry(f"{server.url}/whole/net.onnx"))
+    use_registry(model_at(f"{server.url}/whole/net.onnx"))
     assert check("net").ok is None
     report = fetch("net")
     assert report.ok is True
@@ -62,7 +49,7 @@ def test_a_download_is_verified_kept_and_not_repeated(server, use_registry, capf
 
 def test_progress_can_be_silent(server, use_registry, capfd):
     server.files["net.onnx"] = DATA
-    use_registry(model_registry(f"{server.url}/whole/net.onnx"))
+    use_registry(model_at(f"{server.url}/whole/net.onnx"))
     fetch("net", progress=False)
     assert "%" not in capfd.readouterr().err
 
@@ -79,7 +66,7 @@ def test_progress_can_be_silent(server, use_registry, capfd):
 )
 def test_a_download_that_fails_is_told_and_leaves_nothing(server, use_registry, path, data, says):
     server.files["net.onnx"] = data
-    use_registry(model_registry(f"{server.url}/{path}"))
+    use_registry(model_at(f"{server.url}/{path}"))
     with pytest.raises(DatasetError, match=says) as caught:
         fetch("net", progress=False)
     assert f"{server.url}/{path}" in str(caught.value)
@@ -90,7 +77,7 @@ def test_a_download_that_fails_is_told_and_leaves_nothing(server, use_registry, 
 
 
 def test_an_address_that_does_not_answer_is_told(use_registry):
-    use_registry(model_registry("http://127.0.0.1:9/net.onnx"))
+    use_registry(model_at("http://127.0.0.1:9/net.onnx"))
     with pytest.raises(
         DatasetError, match=r"downloading sub/net.onnx from http://127.0.0.1:9/net.onnx failed"
     ):
@@ -99,7 +86,7 @@ def test_an_address_that_does_not_answer_is_told(use_registry):
 
 def test_a_failed_download_succeeds_the_next_time(server, use_registry):
     server.files["net.onnx"] = DATA[:-1]
-    use_registry(model_registry(f"{server.url}/whole/net.onnx"))
+    use_registry(model_at(f"{server.url}/whole/net.onnx"))
     with pytest.raises(DatasetError):
         fetch("net", progress=False)
     server.files["net.onnx"] = DATA
@@ -108,7 +95,7 @@ def test_a_failed_download_succeeds_the_next_time(server, use_registry):
 
 def test_a_wrong_file_in_the_cache_is_told_not_replaced(server, use_registry):
     server.files["net.onnx"] = DATA
-    use_registry(model_registry(f"{server.url}/whole/net.onnx"))
+    use_registry(model_at(f"{server.url}/whole/net.onnx"))
     wrong = cache_folder() / "sub/net.onnx"
     wrong.parent.mkdir(parents=True)
     wrong.write_bytes(b"wrong")
@@ -121,7 +108,7 @@ def test_a_wrong_file_in_the_cache_is_told_not_replaced(server, use_registry):
 
 def test_a_full_disk_leaves_nothing(server, use_registry, monkeypatch):
     server.files["net.onnx"] = DATA
-    use_registry(model_registry(f"{server.url}/whole/net.onnx"))
+    use_registry(model_at(f"{server.url}/whole/net.onnx"))
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -11,23 +11,11 @@ from gctr.datasets.clip import DatasetError
 from gctr.datasets.registry import DataFile, entry
 from gctr.datasets.store import cache_folder, find, mirrors, verify
 from gctr.datasets.trees import Tree
-from tests.datasets.conftest import picture, save
+from tests.datasets.conftest import model_registry, picture, save
 
 DATA = b"the bytes of a model"
 SHA = hashlib.sha256(DATA).hexdigest()
-
-REGISTRY = f"""
-[datasets]
-[models.net]
-title = "t"
-layout = "model"
-licence = "l"
-[[models.net.files]]
-path = "net.onnx"
-size = {len(DATA)}
-sha256 = "{SHA}"
-url = "http://127.0.0.1:9/net.onnx"
-"""
+REGISTRY = model_registry("http://127.0.0.1:9/net.onnx", "net.onnx", DATA)
 
 
 @pytest.fixture
