@@ -19,12 +19,14 @@ TARGET = 35  # frames a second that a live camera should reach
 
 
 def draw_coverage(coverage: pd.DataFrame) -> Figure:
-    """Draw, for each model, which share of all true boxes is sent to at most which share of its area."""
-    figure, ax = plt.subplots()
+    """Draw, for each model, which share of all true boxes is sent to less than which share of its area."""
+    figure, ax = plt.subplots(figsize=(3.5, 2.8))
     for (name, part), style in zip(coverage.groupby("model", sort=False), cycle(STYLES), strict=False):
-        ax.ecdf(part["covered"] * 100, ls=style, label=name)
-    ax.set(xlabel="share of a true box that is sent (%)", ylabel="share of all boxes", xlim=(0, 100))
-    ax.legend(loc="upper left")
+        covered = np.sort(part["covered"]) * 100
+        ax.step(covered, 100 * np.arange(len(covered)) / len(covered), ls=style, label=name)
+    ax.set(xlabel="share of a true box that is sent (%)", ylabel="boxes of which less is sent (%)")
+    ax.set(xlim=(0, 100), ylim=(0, 100))
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
@@ -40,7 +42,7 @@ def draw_shares(shares: pd.DataFrame, marks: Mapping[int, str] | None = None) ->
             "va": "bottom",
             "ha": "left" if number else "right",
         }
-        ax.annotate(f" {text} ", (k, 1), color="0.35", size=6, **place)
+        ax.annotate(f" {text} ".replace(" -", " \N{MINUS SIGN}"), (k, 1), color="0.35", size=6, **place)
     ax.set(xlabel="frame", ylabel="share of the frame sent (%)", ylim=(0, None))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
@@ -51,12 +53,13 @@ def draw_live(live: LiveRate) -> Figure:
     figure, ax = plt.subplots(figsize=(7.0, 1.9))
     start = 0.0
     for stage in STAGES[:3]:
-        ax.barh("ROI", live.stages["p50_ms"][stage], left=start, label=stage)
+        ax.barh("ROI", live.stages["p50_ms"][stage], left=start, label=stage, edgecolor="white")
         start += live.stages["p50_ms"][stage]
     ax.barh("whole frame", live.stages["p50_ms"][STAGES[3]], color="0.6", label=STAGES[3])
     ax.axvline(1000 / TARGET, color="k", ls=":", label=f"{TARGET} frames a second")
     ax.set(xlabel="median time of a frame (ms)", xlim=(0, None))
     ax.margins(y=0.2)
+    ax.grid(axis="y", visible=False)
     ax.invert_yaxis()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=5)
     return figure

@@ -82,9 +82,10 @@ class Comparison(NamedTuple):
 def compare_models(clip: Clip, models: Mapping[str, BackgroundModel]) -> Comparison:
     """Run `models` over a clip in one pass and compare what they find with its truth."""
     truth, by_frame = clip.truth, _grouped(clip)
-    tallies = {name: _Tally() for name in models}
+    tallies, judged = {name: _Tally() for name in models}, False
     for k, frame in enumerate(clip):
         labels = truth.mask(k) if truth.mask and _counts(clip, k) else None
+        judged |= labels is not None
         for name, model in models.items():
             foreground = model.apply(frame)
             tallies[name].add_sent(k, sent_mask(model, foreground), by_frame.get(k))
@@ -92,7 +93,7 @@ def compare_models(clip: Clip, models: Mapping[str, BackgroundModel]) -> Compari
                 tallies[name].add_pixels(foreground, labels, truth.roi)
     coverage = pd.concat({name: tally.coverage() for name, tally in tallies.items()}, names=["model"])
     return Comparison(
-        _table({name: tally.pixels() for name, tally in tallies.items()} if truth.mask else {}),
+        _table({name: tally.pixels() for name, tally in tallies.items()} if judged else {}),
         _table({name: tally.boxes() for name, tally in tallies.items()} if by_frame else {}),
         coverage.reset_index("model").reset_index(drop=True),
         pd.DataFrame({name: tally.sent for name, tally in tallies.items()}).rename_axis("frame"),

@@ -70,10 +70,10 @@ _PHOTO = re.compile(rb'xlink:href="data:image/png;base64,\n([^"]+)"([^>]*?)id="p
 def use_style() -> None:
     """Make `STYLE` the style of every figure drawn from now on; `gctr.experiments.start` calls it.
 
-    Tables show numbers as `short_number` writes them; what is saved has its own digits.
+    Tables show numbers as `short_number` writes them and texts whole; what is saved has its own digits.
     """
     plt.rcParams.update(STYLE)
-    pd.set_option("display.float_format", short_number)
+    pd.set_option("display.float_format", short_number, "display.max_colwidth", None)
 
 
 def short_number(value: float) -> str:

@@ -1,0 +1,41 @@
+"""The figures of notebook 03 on few faces and on none."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from gctr.evaluation.exposure_figures import around, draw_exposed, largest_face
+
+FRAMES = [np.full((48, 64, 3), k, np.uint8) for k in range(3)]
+
+
+def faces(*rows: tuple[int, ...]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["frame", "x0", "y0", "x1", "y1"])
+
+
+def test_the_largest_face_is_found_in_its_frame():
+    image, box = largest_face(faces((0, 0, 0, 8, 8), (2, 20, 10, 40, 30), (1, 3, 3, 12, 12)), FRAMES)
+    assert image is FRAMES[2] and box == (20, 10, 40, 30)
+    assert around(image, box).shape == (45, 50, 3)
+
+
+def test_without_faces_an_example_still_lies_in_the_picture():
+    image, (x0, y0, x1, y1) = largest_face(faces(), FRAMES)
+    assert image is FRAMES[0]
+    assert 0 <= x0 < x1 <= 64 and 0 <= y0 < y1 <= 48
+
+
+@pytest.mark.parametrize(
+    ("shares", "label", "height"),
+    [([0.0, 0.5, 0.1, 0.9], "tool: 2 of 4 exposed", [90, 90, 50, 10, 0]), ([], "tool: 0 of 0 exposed", [])],
+)
+def test_the_curve_falls_from_the_worst_face_and_the_legend_counts(shares, label, height):
+    figure = draw_exposed({"tool": pd.Series(shares, dtype=float)})
+    figure.draw_without_rendering()
+    line, *_ = figure.axes[0].lines
+    assert line.get_label() == label
+    assert np.nan_to_num(line.get_ydata(), nan=-1).tolist() == (height or [-1])
+    if height:
+        assert line.get_xdata().tolist() == [12.5, 25, 50, 75, 100]
+    plt.close(figure)
