@@ -16,18 +16,19 @@ from gctr.evaluation.throughput_contenders import LONG_KEY, SEED, Maker, Octets,
 LINES = {
     "memcpy": ("#000000", ":"),
     "xor constant": ("#000000", "--"),
-    "gctr": ("#D55E00", "-"),
-    "ctr": ("#0072B2", "-"),
-    "bucket_ctr": ("#009E73", "-"),
-    "bucket_gcm": ("#CC79A7", "-"),
-    "bucket_gcm, large": ("#CC79A7", "--"),
+    "gctr": ("#D55E00", "-o"),
+    "ctr": ("#0072B2", "-s"),
+    "bucket_ctr": ("#009E73", "-^"),
+    "bucket_gcm": ("#CC79A7", "-D"),
+    "bucket_gcm, large": ("#CC79A7", "--D"),
     "OpenSSL CTR": ("#56B4E9", "-"),
     "OpenSSL GCM": ("#56B4E9", "--"),
     "ChaCha20-Poly1305": ("#E69F00", "-."),
     "PyCryptodome CTR": ("#999999", "-"),
     "PyCryptodome GCM": ("#999999", "--"),
 }
-"""Colour and stroke of every contender, the same in all figures."""
+"""Colour, stroke and mark of every contender, the same in all figures."""
+HATCHES = ("", "////", "....")
 _UNITS = ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
 
 
@@ -81,13 +82,13 @@ def rates_figure(rates: pd.DataFrame, limit: float, *, width: float = 7.16) -> F
             if place == "in place" and name in ("memcpy", "OpenSSL GCM", "ChaCha20-Poly1305"):
                 continue  # these cannot work in place
             colour, stroke = LINES[str(name)]
-            ax.plot(line["size"], line["median"], stroke, color=colour, label=name)
+            ax.plot(line["size"], line["median"], stroke, color=colour, label=name, markersize=2.5)
             ax.fill_between(line["size"], line["q25"], line["q75"], color=colour, alpha=0.2, linewidth=0)
         ax.axhline(limit, color="#0072B2", linewidth=0.6, linestyle=(0, (1, 3)))
         ax.annotate("AES units", (rates["size"].min(), limit), fontsize=6, color="#0072B2", va="bottom")
         ax.set(title="into another buffer" if place == "copy" else "in place")
         _size_axis(ax, rates["size"])
-    axes[0].set(ylabel="GB/s", yscale="log")
+    axes[0].set(ylabel="rate (GB/s)", yscale="log")
     axes[0].yaxis.set_major_formatter("{x:g}")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
@@ -131,25 +132,33 @@ def bars_figure(rates: pd.DataFrame, index: str, *, width: float = 3.5) -> Figur
             label=name,
             yerr=spread,
             error_kw={"lw": 0.7},
+            hatch=HATCHES[i % len(HATCHES)],
+            edgecolor="white",
+            linewidth=0,
         )
-    ax.set(xticks=range(len(medians)), xticklabels=medians.index, ylabel="GB/s")
+    ax.set(xticks=range(len(medians)), xticklabels=medians.index, xlabel=f"AES {index}", ylabel="rate (GB/s)")
     ax.grid(axis="x", visible=False)
     ax.legend()
     return figure
 
 
 def access_figure(access: pd.DataFrame, *, width: float = 7.16) -> Figure:
-    """Draw what a part costs by mode: time, bytes fetched, AES blocks; medians, on logarithmic axes."""
+    """Draw what a part costs by mode: time, bytes fetched, AES blocks; medians, on logarithmic axes.
+
+    Points and no bars: a bar's length means nothing where the axis has no zero.
+    """
     parts = access.groupby(["part", "contender"], sort=False)[["seconds", "fetched", "aes_blocks"]].median()
     figure, axes = plt.subplots(1, 3, figsize=(width, 2.5))
-    labels = {"seconds": "µs", "fetched": "bytes fetched", "aes_blocks": "AES blocks"}
+    labels = {"seconds": "time (µs)", "fetched": "bytes fetched", "aes_blocks": "AES blocks"}
     for ax, (column, label) in zip(axes, labels.items(), strict=True):
         table = parts[column].unstack("contender", sort=False) * (1e6 if column == "seconds" else 1)
         for i, name in enumerate(table.columns):
-            at = np.arange(len(table)) + 0.2 * (i - 1.5)
-            ax.bar(at, table[name], 0.18, color=LINES[name][0], label=name)
+            at = np.arange(len(table)) + 0.15 * (i - 1.5)
+            ax.plot(at, table[name], LINES[name][1][-1], color=LINES[name][0], label=name, markersize=5)
         ax.set(yscale="log", ylabel=label)
+        ax.yaxis.set_major_formatter("{x:,.0f}")
         ax.set_xticks(range(len(table)), [name.replace(", ", "\n") for name in table.index])
+        ax.set_xlim(-0.5, len(table) - 0.5)
         ax.grid(axis="x", visible=False)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

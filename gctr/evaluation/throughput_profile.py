@@ -86,12 +86,20 @@ def stages_figure(table: pd.DataFrame, *, width: float = 7.16) -> Figure:
         for mode, rows in group[group["stage"] != "total"].groupby("mode", sort=False):
             left = 0.0
             for stage, value in zip(rows["stage"], rows["ns_a_group"].clip(lower=0), strict=True):
-                ax.barh(str(mode), value, left=left, height=0.65, color=COLOURS[stage], label=stage)
+                ax.barh(
+                    str(mode),
+                    value,
+                    left=left,
+                    height=0.65,
+                    color=COLOURS[stage],
+                    label=stage,
+                    edgecolor="white",
+                )
                 left += value
         ax.invert_yaxis()
         ax.set(title="in place" if place == "in place" else "into another buffer")
         ax.grid(axis="y", visible=False)
-    axes[-1].set(xlabel="ns for a group of 1600 bytes")
+    axes[-1].set(xlabel="time for a group of 1600 bytes (ns)")
     handles = {
         label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
