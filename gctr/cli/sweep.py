@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,8 +88,9 @@ class _Board:
     def __init__(self, jobs: Sequence[Job], done: Mapping[int, dict[str, Any]]) -> None:
         self._jobs, self._progress = jobs, frames_progress()
         totals: dict[str, int | None] = {}
+        length = cache(_length)  # a clip's points share its footage
         for number, job in enumerate(jobs):
-            known, frames = totals.get(job.clip, 0), 0 if number in done else _length(job)
+            known, frames = totals.get(job.clip, 0), 0 if number in done else length(*_footage(job))
             totals[job.clip] = None if frames is None or known is None else known + frames
         self._tasks = {clip: self._progress.add_task(clip, total=total) for clip, total in totals.items()}
 
@@ -109,10 +111,16 @@ class _Board:
             say(f"{self._jobs[number].clip}: {row['error']}", errors)
 
 
-def _length(job: Job) -> int | None:
+def _footage(job: Job) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    from gctr.experiments.scale_point import footage_of
+
+    return job.source, footage_of(job.parameters)
+
+
+def _length(source: str, footage: tuple[tuple[str, Any], ...]) -> int | None:
     from gctr.experiments.scale_point import open_clip
 
     try:
-        return open_clip(job.source, job.parameters).n_frames
+        return open_clip(source, dict(footage)).n_frames
     except Exception:  # whatever it is, the worker meets it again and its row tells
         return 0

@@ -26,7 +26,7 @@ def nudge(frames: Iterable[Image], shift: tuple[int, int], at: int) -> Iterator[
         yield np.asarray(moved, np.uint8)
 
 
-class Lives(NamedTuple):
+class PlateHistory(NamedTuple):
     """What observers went through, a column each and a row a frame.
 
     `shares`: share of the cells that are ROI. `versions`: the version of the plate that frames are compared with.
@@ -38,7 +38,7 @@ class Lives(NamedTuple):
 
 def follow_plates(
     frames: Iterable[Image], plate: Image, observers: Mapping[str, Observer], *, segment: int = 10
-) -> Lives:
+) -> PlateHistory:
     """Run observers over frames, `segment` at a time, as a camera does: a plate that is due is adopted between two."""
     shares: dict[str, list[float]] = {name: [] for name in observers}
     versions: dict[str, list[int]] = {name: [] for name in observers}
@@ -53,4 +53,4 @@ def follow_plates(
             before = versions[name][-1] if versions[name] else 1
             versions[name] += [before + (renewed is not None)] * len(images)
             shares[name] += [float(seen.cells.mean()) for seen in observer.follow(images)]
-    return Lives(*(pd.DataFrame(part).rename_axis("frame") for part in (shares, versions)))
+    return PlateHistory(*(pd.DataFrame(part).rename_axis("frame") for part in (shares, versions)))

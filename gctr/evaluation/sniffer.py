@@ -9,6 +9,7 @@ Limits: those of tap and search; every session is one camera's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -75,12 +76,11 @@ def record_session(
     certificate = folder / "site" / "surveillance" / "cert.pem" if tls else None
     camera = Camera(key, unmask, CameraSettings(mode=mode, segment_frames=segment_frames), detector)
     with cloud_process(folder / "site" / "cloud", tls=tls) as served, tapped(served.url) as tap:
-        sending, asking = (RemoteCloud(tap.url, who, certificate) for who in (token, reading))
-        sending.put(camera.register([image for _, image in frames]))
-        sent = [(s.size, s.tracks) for s in camera.run(frames, sending)]
-        list(Surveillance(asking, key, unmask).watch("cam-1", unmask=True))
-        sending.close()
-        asking.close()
+        with closing(RemoteCloud(tap.url, token, certificate)) as cloud:
+            cloud.put(camera.register([image for _, image in frames]))
+            sent = [(s.size, s.tracks) for s in camera.run(frames, cloud)]
+        with closing(RemoteCloud(tap.url, reading, certificate)) as cloud:
+            list(Surveillance(cloud, key, unmask).watch("cam-1", unmask=True))
         memory = read_memory(served.process.pid)
     disk = [path.read_bytes() for path in (folder / "site" / "cloud").rglob("*") if path.is_file()]
     needles = make_needles([image for _, image in frames], faces, camera.key_packet)
