@@ -3,6 +3,7 @@
 Pieces of one message may run in different threads: the kernels release Python's interpreter lock.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
@@ -110,6 +111,12 @@ def in_threads(
 def thread_pool(threads: int) -> ThreadPoolExecutor:
     """Return the pool of that many threads; made once, since starting a thread costs as much as a megabyte."""
     return ThreadPoolExecutor(threads, thread_name_prefix="gctr-cipher")
+
+
+if hasattr(
+    os, "register_at_fork"
+):  # a forked process has the pools but none of their threads: it would wait for ever
+    os.register_at_fork(after_in_child=thread_pool.cache_clear)
 
 
 def _gctr_library(key: bytes, sid: int, params: GctrParams, offset: int, src: Octets, dst: Octets) -> None:

@@ -1,5 +1,9 @@
 """AES-CTR on every backend against OpenSSL, at every alignment, across every carry of the counter."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -83,6 +87,23 @@ def test_threads_change_nothing(backend: str, threads: int) -> None:
     with forced(backend):
         one = ctr_xor(bytes(16), bytes(16), data, offset=11)
         assert np.array_equal(ctr_xor(bytes(16), bytes(16), data, offset=11, threads=threads), one)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork; CI's does")
+def test_threads_work_in_a_forked_process() -> None:
+    """The child inherits the pool of threads, but no thread of it."""
+    code = (
+        "import os, signal\n"
+        "from gctr.cipher import ctr_xor\n"
+        "xor = lambda: ctr_xor(bytes(16), bytes(16), bytes(1 << 16), threads=2)\n"
+        "expected, child = xor(), os.fork()\n"
+        "if not child:\n"
+        "    signal.alarm(60)\n"
+        "    os._exit(xor() != expected)\n"
+        "assert os.waitpid(child, 0)[1] == 0"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 @every_backend
