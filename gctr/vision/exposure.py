@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ENOUGH = 64  # samples for a fit
+LIMITS = np.array([24.0, 10.0, 5.0])  # grey levels from one fit beyond which a sample has no part in the next
 DARKEST, LIGHTEST = 0.4, 0.97  # what of the light a shadow leaves
 TINT, ROUGH = 0.05, 0.05  # most that channels may differ in it, and pixels of 5 x 5 from one plane
 
@@ -30,10 +31,8 @@ class Exposure(NamedTuple):
     offset: float
 
 
-def fit_exposure(
-    luma: NDArray[np.uint8], mean: NDArray[np.floating], *, limits: tuple[float, ...] = (24.0, 10.0, 5.0)
-) -> Exposure:
-    """Fit mean = gain * luma + offset, casting out samples further off than each of `limits` in turn.
+def fit_exposure(luma: NDArray[np.uint8], mean: NDArray[np.floating]) -> Exposure:
+    """Fit mean = gain * luma + offset, casting out samples further off than each of `LIMITS` in turn.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def fit_exposure(
     seen, truth = luma[use].astype(np.float32), np.asarray(mean, dtype=np.float32)[use]
     if len(seen) < ENOUGH:
         return Exposure(1.0, 0.0)
-    slope, shift = _fit_kernel(seen, truth, np.array(limits))
+    slope, shift = _fit_kernel(seen, truth, LIMITS)
     return Exposure(1 / slope, -shift / slope) if 0.25 < slope < 4 else Exposure(1.0, 0.0)
 
 

@@ -16,8 +16,6 @@ def find_boxes(
     block: int = 16,
     min_area: int = 64,
     min_pixels: int = 12,
-    margin: int = 0,
-    join: bool = False,
 ) -> NDArray[np.int32]:
     """Return boxes around the objects of `foreground`, aligned outwards to `block` and clipped to the frame.
 
@@ -31,16 +29,12 @@ def find_boxes(
         Foreground pixels below which an object is dropped.
     min_pixels : int
         Foreground pixels that a block needs to count, scaled from a 16-pixel block.
-    margin : int
-        Blocks added on every side.
-    join : bool
-        Unite boxes that overlap until none do. Off by default: in a crowd one box would swallow the frame,
-        and a form that codes masked frames pays nothing for an overlap.
 
     Returns
     -------
     (N, 4) int32
-        xyxy in pixels, x1 and y1 exclusive; top to bottom, then left to right.
+        xyxy in pixels, x1 and y1 exclusive; top to bottom, then left to right. They may overlap: joined, in a crowd
+        one box would swallow the frame, and a form that codes masked frames pays nothing for an overlap.
 
     Raises
     ------
@@ -51,11 +45,9 @@ def find_boxes(
         raise ValueError("find_boxes takes a (H, W) mask and a block of at least 1 pixel")
     counts = count_cells(foreground, block)
     cells = counts >= max(1.0, min_pixels * (block / 16) ** 2)
-    boxes = _components(cells, counts, min_area)
-    boxes = boxes + np.array([-margin, -margin, margin, margin], dtype=np.int32)
     height, width = foreground.shape
-    boxes = (boxes * block).clip(0, [width, height, width, height]).astype(np.int32)
-    boxes = join_boxes(boxes) if join else boxes
+    boxes = _components(cells, counts, min_area) * block
+    boxes = boxes.clip(0, [width, height, width, height]).astype(np.int32)
     return boxes[np.lexsort((boxes[:, 0], boxes[:, 1]))]
 
 

@@ -44,7 +44,6 @@ class _Motion:
     box: NDArray[np.float64]
     track_id: int
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
-    hits: int = 1
     missed: int = 0
 
     def predict(self) -> NDArray[np.float64]:
@@ -54,7 +53,7 @@ class _Motion:
         residual = seen - self.predict()
         self.box = self.predict() + alpha * residual
         self.velocity = self.velocity + beta * residual
-        self.hits, self.missed = self.hits + 1, 0
+        self.missed = 0
 
     def coast(self) -> None:
         self.velocity *= 0.8  # who is not seen for long has most often stopped
@@ -62,15 +61,12 @@ class _Motion:
 
 
 class Tracker:
-    """Follow boxes from frame to frame.
+    """Follow boxes from frame to frame. A track is reported from its first box on, so that no pixel of it is lost.
 
     Parameters
     ----------
     max_gap : int
         Frames that a track lives on without being seen. Its box is reported meanwhile (forward fill).
-    min_hits : int
-        Frames that a track must be seen before it is reported; 1 reports at once, which loses no pixel of an
-        object.
     min_iou : float
         Overlap of prediction and box below which they are never matched.
     resolution_wh : (int, int), optional
@@ -81,11 +77,10 @@ class Tracker:
         self,
         *,
         max_gap: int = 8,
-        min_hits: int = 1,
         min_iou: float = 0.1,
         resolution_wh: tuple[int, int] | None = None,
     ) -> None:
-        self._max_gap, self._min_hits, self._min_iou = max_gap, min_hits, min_iou
+        self._max_gap, self._min_iou = max_gap, min_iou
         self._limit = resolution_wh
         self._live: list[_Motion] = []
         self._next_id = 1
@@ -108,7 +103,7 @@ class Tracker:
             self._live.append(_Motion(boxes[j].astype(float), self._next_id))
             self._next_id += 1
         self._live = [motion for motion in self._live if self._lives(motion)]
-        return [self._report(motion, seen) for motion in self._live if motion.hits >= self._min_hits]
+        return [self._report(motion, seen) for motion in self._live]
 
     def clear(self, resolution_wh: tuple[int, int] | None = None) -> None:
         """End all tracks, for a new view of this size; ids go on, none is given twice."""
@@ -121,7 +116,7 @@ class Tracker:
         return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if iou[i, j] >= self._min_iou}
 
     def _lives(self, motion: _Motion) -> bool:
-        if motion.missed > self._max_gap or (motion.missed and motion.hits < self._min_hits):
+        if motion.missed > self._max_gap:
             return False
         x0, y0, x1, y1 = self._clip(motion.box)
         return x1 > x0 and y1 > y0

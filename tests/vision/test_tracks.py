@@ -64,13 +64,6 @@ def test_who_leaves_the_frame_is_not_coasted():
     assert all(t.xyxy[0] < t.xyxy[2] <= 100 for t in tracks)
 
 
-def test_a_flicker_is_not_reported_where_confirmation_is_asked():
-    tracker = Tracker(min_hits=3)
-    assert tracker.update(np.array([[0, 0, 16, 16]])) == []
-    assert tracker.update(np.zeros((0, 4))) == []
-    assert [len(tracker.update(np.array([[40, 40, 60, 60]]))) for _ in range(3)] == [0, 0, 1]
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
