@@ -222,15 +222,15 @@ def synthetic_clip(
     """
     params = load_params(scene, {"seed": seed, "n_frames": n_frames, **overrides})
     made = Scene(params, kept_scene(params, cache_folder()) if keep else Kept())
-
-    def open_timed() -> Iterator[tuple[float, Frame]]:
-        return ((k / params.fps, frame) for k, frame in enumerate(made.frames()))
-
     return Clip(
         name="synthetic" if scene == "default" else f"synthetic-{scene}",
         fps=params.fps,
         resolution_wh=params.resolution_wh,
         n_frames=params.n_frames,
-        open_timed=open_timed,
+        open_timed=partial(_timed, made),
         truth=SceneTruth(made, params.n_frames),
     )
+
+
+def _timed(scene: Scene) -> Iterator[tuple[float, Frame]]:
+    return ((k / scene.params.fps, frame) for k, frame in enumerate(scene.frames()))

@@ -93,6 +93,10 @@ class Scene:
         self.kept = kept or Kept()
         self.view = View(*params.resolution_wh)
 
+    def __reduce__(self) -> tuple:
+        """Send the parameters to another process, which draws the same: what is drawn here stays here."""
+        return Scene, (self.params, self.kept)
+
     @cached_property
     def plate(self) -> Plate:
         """The empty scene before light and noise."""
