@@ -5,18 +5,20 @@ caller hands in, such as `gctr.experiments.show_photo`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from gctr.evaluation.attacks.views import Frame, Octets
 
 _MODE_COLOURS = {"gctr": "C1", "ctr": "C0", "bucket_ctr": "C2", "bucket_gcm": "C3", "weak": "black"}
+_MODE_MARKS = {"gctr": "o", "ctr": "s", "bucket_ctr": "^", "bucket_gcm": "D", "weak": "X"}
 _COLUMN, _PAGE = 3.5, 7.16  # widths of a two-column paper, inches
 DrawPhoto = Callable[[Axes, Octets, str], None]
 
@@ -55,9 +57,12 @@ def plot_coincidences(table: pd.DataFrame) -> Figure:
     for k, (mode, part) in enumerate(table.groupby("mode", sort=False)):
         error = [part["rate"] - part["low"], part["high"] - part["rate"]]
         x = part["lag_bytes"] / 16 * 1.03**k
-        ax.errorbar(
-            x, 100 * part["rate"], 100 * np.array(error), fmt="o-", color=_MODE_COLOURS[str(mode)], label=mode
-        )
+        look: dict[str, Any] = {
+            "fmt": f"{_MODE_MARKS[str(mode)]}-",
+            "color": _MODE_COLOURS[str(mode)],
+            "lw": 0.8,
+        }
+        ax.errorbar(x, 100 * part["rate"], 100 * np.array(error), label=mode, **look)
     ax.axhline(100 / 256, color="grey", ls="--", lw=0.8)
     ax.set(xscale="log", yscale="log", xlabel="lag (blocks of 16 bytes)", ylabel="equal bytes (%)")
     ax.set_xticks(
@@ -88,15 +93,16 @@ def plot_tradeoff(table: pd.DataFrame) -> Figure:
     right.scatter(table["speed_over_ctr"], 100 * table["exact"], color="C1", zorder=3)
     for _, row in table.iterrows():
         at = (row["speed_over_ctr"], 100 * row["exact"])
-        right.annotate(f" {row['blocks_a_bucket']:g}", at, fontsize=7, va="bottom")
-    right.axhline(0, color="grey", lw=0.5)
+        name = f"{row['blocks_a_bucket']:g}"
+        right.annotate(name, at, (0, 4), textcoords="offset points", fontsize=7, ha="center")
     right.axvline(1, color="grey", ls="--", lw=0.8)
     right.set(
         xlabel="speed over AES-CTR (ratio; labels: blocks a bucket)",
         ylabel="foreground recovered (%)",
-        ylim=(-3, 103),
+        ylim=(-3, 110),
     )
-    right.lines[0].remove()
+    right.set_yticks(range(0, 101, 20))
+    right.margins(x=0.08)
     return figure
 
 
@@ -111,42 +117,42 @@ def plot_boundaries(
         blocks = np.unique(starts // 16)
         blocks = blocks[(blocks < end) & (blocks % 100 > 0)]
         right = np.isin(blocks, true // 16)
-        for colour, part in (("black", right), ("C4", ~right)):
-            ax.vlines(blocks[part], y - 0.38, y + 0.38, color=colour, lw=1.3)
+        ax.vlines(blocks[right], y - 0.38, y + 0.38, color="black", lw=1.3)
+        ax.vlines(blocks[~right], y - 0.15, y + 0.15, color="C1", lw=1.3)
     ax.vlines(np.arange(0, end + 1, 100), -0.5, len(rows) - 0.5, color="#bbbbbb", lw=0.6)
     ax.set(yticks=range(len(rows)), yticklabels=list(rows), xlim=(0, end), ylim=(len(rows) - 0.5, -0.5))
-    ax.set_xlabel("block of 16 bytes (black: a true boundary, orange: a wrong one; groups of 100 blocks)")
+    ax.set_xlabel(
+        "block of 16 bytes (long, black: a true boundary; short, orange: a wrong one; groups of 100 blocks)"
+    )
     ax.grid(False)
     return figure
 
 
 def plot_traffic(times: NDArray[np.float64], sizes: Sequence[NDArray[np.int64]], labels: Sequence[str],
                  people: NDArray[np.float64]) -> Figure:  # fmt: skip
-    """Plot bytes a message over time above the number of people in view."""
+    """Plot bytes a message over time above the number of people (or cars) in view."""
     figure, (top, below) = plt.subplots(2, 1, figsize=(_PAGE, 2.8), sharex=True, height_ratios=(2, 1))
-    for values, label, colour in zip(sizes, labels, ("C0", "C1", "C2", "C3"), strict=False):
-        top.step(times, values / 1000, where="mid", label=label, color=colour, lw=0.9)
-    top.set(ylabel="kB a message", yscale="log")
-    top.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    for values, label, look in zip(sizes, labels, ("C0-", "C1--", "C2:", "C3-."), strict=False):
+        top.step(times, values / 1000, look, where="mid", label=label, lw=0.9)
+    top.set(ylabel="message (kB)", yscale="log")
+    top.yaxis.set_major_locator(FixedLocator([m * 10.0**k for k in range(-2, 5) for m in (1, 2, 3, 5)]))
     top.yaxis.set_major_formatter("{x:g}")
-    top.yaxis.set_minor_formatter(NullFormatter())
+    top.minorticks_off()
     top.legend(ncols=len(labels), loc="lower right", bbox_to_anchor=(1, 0.98))
     below.step(times, people, where="mid", color="black", lw=0.9)
-    below.set(xlabel="time (s)", ylabel="people in view", ylim=(0, None))
+    below.set(xlabel="time (s)", ylabel="objects\nin view", ylim=(0, None))
     below.yaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
 def plot_ghosts(
-    plate: Octets, ghosts: NDArray[np.bool_], empty: Octets, title: str, photo: DrawPhoto
+    plate: Octets, ghosts: NDArray[np.bool_], empty: Octets, titles: Sequence[str], photo: DrawPhoto
 ) -> Figure:
-    """Show a registered background with people in it, its ghosts marked, and the empty scene."""
-    figure, axes = plt.subplots(1, 3, figsize=(_PAGE, _PAGE / 3 * plate.shape[0] / plate.shape[1] + 0.25))
+    """Show the scene without people, a background registered with people in it (`titles`), and its ghosts marked."""
+    figure, axes = plt.subplots(1, 3, figsize=(_PAGE, _PAGE / 3 * plate.shape[0] / plate.shape[1] + 0.18))
     marked = (0.35 * plate).astype(np.uint8)
     marked[ghosts] = plate[ghosts]
-    for ax, image, name in zip(
-        axes, (empty, plate, marked), ("the empty scene", title, "its ghosts"), strict=True
-    ):
+    for ax, image, name in zip(axes, (empty, plate, marked), (*titles, "its ghosts"), strict=True):
         photo(ax, image, name)
     return figure
 
@@ -158,7 +164,7 @@ def plot_collisions(table: pd.DataFrame) -> Figure:
     ax.barh(part["messages_are"], 100 * part["repeated_share"], color="C1")
     for y, (share, n) in enumerate(zip(part["repeated_share"], part["messages"], strict=True)):
         ax.text(100 * share + 1, y, f"{100 * share:.1f} % of {n}", va="center", fontsize=7)
-    ax.set(xlabel="messages under a used keystream (%)", xlim=(0, 125))
+    ax.set(xlabel="messages under a used keystream (%)", xlim=(0, 140))
     ax.set_xticks([0, 25, 50, 75, 100])
     ax.grid(axis="y", visible=False)
     ax.invert_yaxis()
