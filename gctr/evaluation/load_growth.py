@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -64,12 +65,14 @@ def plot_costs(costs: pd.DataFrame) -> Figure:
     """Draw the milliseconds of each request against the number of segments stored."""
     figure = Figure(figsize=(3.5, 2.6), layout="constrained")
     axes = figure.subplots()
-    for name, rows in costs.groupby("request", sort=False):
+    for (name, rows), mark in zip(costs.groupby("request", sort=False), cycle("os^DvX"), strict=False):
         spread = np.abs(rows[["low_ms", "high_ms"]].to_numpy().T - rows["median_ms"].to_numpy())
         axes.errorbar(
-            rows["segments"], rows["median_ms"], spread, label=name, marker="o", ms=3, lw=1, capsize=2
+            rows["segments"], rows["median_ms"], spread, label=name, marker=mark, ms=3.5, lw=1, capsize=2
         )
     axes.set(xscale="log", yscale="log", xlabel="segments stored", ylabel="median of one request (ms)")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     figure.legend(loc="outside upper center", fontsize=6, ncols=3, frameon=False)
     return figure
 
