@@ -9,7 +9,6 @@ With the tolerance `EXACT`, for two runs on the same versions, every number, tex
 what was marked ``timing`` or ``varies`` when it was saved.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gctr.experiments.files import file_sha256
+from gctr.experiments.files import file_sha256, read_provenance
 
 RELATIVE, ABSOLUTE = 0.02, 1e-6
 _OF_SPEED = ("measured", "value", "low", "high", "n")
@@ -81,7 +80,7 @@ def check_hashes(folder: Path, dataset: str = "*") -> list[str]:
     """Return the files below `folder` that are not as the run that wrote them left them, by their provenance."""
     changed = []
     for path in sorted((folder / "provenance").glob(f"*.{dataset}.json")):
-        for name, sha256 in _record(path)["files"].items():
+        for name, sha256 in read_provenance(path)["files"].items():
             if not (folder / name).is_file() or file_sha256(folder / name) != sha256:
                 changed.append(f"{name}: not the file that {path.name} tells of")
     return changed
@@ -94,7 +93,8 @@ def explain(first: Path, second: Path, dataset: str) -> list[str]:
         other = second / "provenance" / path.name
         if other.is_file():
             told += [
-                f"{path.name.split('.')[0]}: {what}" for what in _explained(_record(path), _record(other))
+                f"{path.name.split('.')[0]}: {what}"
+                for what in _explained(read_provenance(path), read_provenance(other))
             ]
     return told
 
@@ -107,22 +107,12 @@ def _explained(one: dict[str, Any], two: dict[str, Any]) -> Iterator[str]:
                 yield f"{kind} {name} {was.get(name)} → {now.get(name)}"
 
 
-def _record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return record | {name: record[name] for name in ("files", "timing")}
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            f"{path} is no whole record of a run: run its notebook again, with --force"
-        ) from None
-
-
 def _of_speed(first: Path, second: Path, dataset: str) -> _Speed:
     """Return what either folder's provenance marks as depending on speed."""
     speed = _Speed({}, set(), set())
     for folder in (second, first):
         for path in (folder / "provenance").glob(f"*.{'*' if dataset == 'all' else dataset}.json"):
-            timing = _record(path)["timing"]
+            timing = read_provenance(path)["timing"]
             speed.columns.update(timing["columns"])
             speed.claims.update(timing["claims"])
             speed.figures.update(timing.get("figures", []))

@@ -1,10 +1,12 @@
 """Where results and reports go, how their files are named, how they are written: whole or not at all."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gctr._files import write_whole
 from gctr._paths import ROOT
@@ -83,6 +85,28 @@ def _without_path(value: object) -> object:
     return Path(value).name if value.startswith(("/", "~", ".")) or "\\" in value else value
 
 
+def provenance_path(results: Path, notebook: str, dataset: str) -> Path:
+    """Return where the record of a notebook's run stands; `dataset` is a label, as `dataset_label` gives it."""
+    return results / "provenance" / f"{notebook}.{dataset}.json"
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Return the record of a run.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        return record | {name: record[name] for name in ("parameters", "timing", "files")}
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{path} is no whole record of a run: run its notebook again, with --force"
+        ) from None
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
@@ -103,4 +127,3 @@ def write_result(path: Path, content: bytes) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content, mode=0o644)
-    path.chmod(0o644)

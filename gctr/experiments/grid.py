@@ -8,7 +8,6 @@ joined, to ``results/grid/tables``. Footage (``dataset``) needs no folder: every
 
 import hashlib
 import itertools
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gctr.experiments.files import dataset_label, write_result
+from gctr.experiments.files import dataset_label, provenance_path, read_provenance, write_result
 from gctr.experiments.parameters import assign_parameters, check_known, declared_parameters
 
 
@@ -36,6 +35,10 @@ class Point:
     def label(self) -> str:
         """Name of the footage in the names of results."""
         return dataset_label(str(self.values["dataset"]))
+
+    def provenance(self, results: Path) -> Path:
+        """Return where the record of its run stands."""
+        return provenance_path(results, self.path.stem, self.label)
 
 
 def points(
@@ -59,11 +62,9 @@ def points(
     """
     check_known(notebooks, given)
     found = [point for path in notebooks for point in _points_of(path, given)]
-    return (
-        found
-        if again is None
-        else [_as_before(point, again) for point in found if _record(point, again).is_file()]
-    )
+    if again is None:
+        return found
+    return [_as_before(point, again) for point in found if point.provenance(again).is_file()]
 
 
 def _points_of(path: Path, given: Mapping[str, object]) -> Iterator[Point]:
@@ -75,13 +76,9 @@ def _points_of(path: Path, given: Mapping[str, object]) -> Iterator[Point]:
         yield Point(path, values, ",".join(f"{name}={_word(values[name])}" for name in swept))
 
 
-def _record(point: Point, results: Path) -> Path:
-    return results / "provenance" / f"{point.path.stem}.{point.label}.json"
-
-
 def _as_before(point: Point, results: Path) -> Point:
-    before, known = json.loads(_record(point, results).read_text("utf-8")), declared_parameters(point.path)
-    return replace(point, values={k: v for k, v in before["parameters"].items() if k in known} | point.values)
+    before, known = read_provenance(point.provenance(results))["parameters"], declared_parameters(point.path)
+    return replace(point, values={k: v for k, v in before.items() if k in known} | point.values)
 
 
 def _choices(value: object, default: object) -> Sequence[object]:

@@ -27,7 +27,14 @@ from numpy.typing import NDArray
 from gctr.experiments import provenance
 from gctr.experiments.claims import CLAIMS, COLUMNS, VERDICTS
 from gctr.experiments.figures import png_bytes, svg_bytes, use_style
-from gctr.experiments.files import check_name, dataset_label, results_dir, without_paths, write_result
+from gctr.experiments.files import (
+    check_name,
+    dataset_label,
+    provenance_path,
+    results_dir,
+    without_paths,
+    write_result,
+)
 from gctr.experiments.parameters import declared_parameters, notebooks_dir
 from gctr.experiments.strip import strip_bytes
 
@@ -175,7 +182,7 @@ class Run:
             "files": self._files,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        write_result(self.folder / f"provenance/{self.notebook}.{self.dataset}.json", text.encode())
+        write_result(provenance_path(self.folder, self.notebook, self.dataset), text.encode())
 
     def _stem(self, name: str) -> str:
         return f"{self.notebook}.{self.dataset}.{name}"

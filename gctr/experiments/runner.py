@@ -8,7 +8,6 @@ that read the others' results run after them.
 Limit: two runs at once in one ``build`` do not know of each other; of a file that both write the last one stays.
 """
 
-import json
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gctr.experiments.files import build_dir, results_dir
+from gctr.experiments.files import build_dir, read_provenance, results_dir
 from gctr.experiments.freshness import fingerprint, note_run, record_path, why_stale
 from gctr.experiments.grid import Point, join_tables, points
 from gctr.experiments.kernels import execute, stop_kernels, thread_limits
@@ -226,9 +225,8 @@ class _Session:
 
 def _longest_first(point: Point) -> float:
     """Order by the time of the last run: what takes longest begins first, so that no core waits at the end."""
-    record = results_dir() / "provenance" / f"{point.path.stem}.{point.label}.json"
     try:
-        return -float(json.loads(record.read_text("utf-8"))["run_seconds"])
+        return -float(read_provenance(point.provenance(results_dir()))["run_seconds"])
     except (OSError, ValueError, KeyError):
         return 0.0
 
@@ -257,8 +255,8 @@ def _keep_saved(point: Point, results: Path) -> dict[str, str]:
 
 
 def _saved(point: Point, results: Path) -> dict[str, str]:
-    record = results / "provenance" / f"{point.path.stem}.{point.label}.json"
-    return json.loads(record.read_text("utf-8"))["files"] if record.is_file() else {}
+    record = point.provenance(results)
+    return read_provenance(record)["files"] if record.is_file() else {}
 
 
 def _results_of(point: Point, results: Path) -> Iterator[Path]:
