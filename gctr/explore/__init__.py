@@ -5,17 +5,17 @@ ordinary JPEG output, and the controls below it; in a live kernel the controls r
 is run without anybody watching, or read later, the first picture stands there as any figure does.
 """
 
-from gctr.explore.cells import Trail, browse_cells
+from gctr.explore.cells import CellHistory, browse_cells
 from gctr.explore.masks import browse_masks
 from gctr.explore.modes import browse_modes
 from gctr.explore.panel import Panel, Shot
-from gctr.explore.parties import Tour, browse_parties
+from gctr.explore.parties import PartyHistory, browse_parties
 
 __all__ = [
+    "CellHistory",
     "Panel",
+    "PartyHistory",
     "Shot",
-    "Tour",
-    "Trail",
     "browse_cells",
     "browse_masks",
     "browse_modes",

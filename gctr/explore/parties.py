@@ -6,9 +6,9 @@ import numpy as np
 from ipywidgets import SelectionSlider, ToggleButtons
 
 from gctr.evaluation.pipeline import as_image, face_boxes, stages
-from gctr.explore.filmstrip import Filmstrip
 from gctr.explore.panel import Panel, Shot
 from gctr.explore.pictures import SKY, Image, beside, outline
+from gctr.explore.thumbnails import Thumbnails
 from gctr.parties.camera import Observation
 from gctr.parties.surveillance import Shown
 
@@ -21,33 +21,35 @@ CAPTIONS = {
 """The parties, and what is shown of each."""
 
 
-class Tour:
+class PartyHistory:
     """What each party saw while a pipeline ran, thinned out so that memory stays bounded.
 
     Limits: frames are held as small JPEGs, about a hundred for each party, whatever the clip's length.
     """
 
     def __init__(self) -> None:
-        self.strips = {party: Filmstrip() for party in CAPTIONS}
+        self.thumbnails = {party: Thumbnails() for party in CAPTIONS}
         self._n = 0
 
     def camera(self, segment: Sequence[Observation]) -> Sequence[Observation]:
         """Hold what the camera sees of a segment and return it: part of the function given as `inspect`."""
         for observation in segment:
-            if self.strips["camera"].wants(self._n):
-                self.strips["camera"].add(self._n, _inside_camera(observation))
+            if self.thumbnails["camera"].wants(self._n):
+                self.thumbnails["camera"].add(self._n, _inside_camera(observation))
             self._n += 1
         return segment
 
     def sniffer(self, messages: Iterable[tuple[int, bytes]]) -> None:
         """Hold the beginnings of (first frame's number, message), as a sniffer may."""
         for first, message in messages:
-            self.strips["sniffer"].add(first, np.repeat(as_image(message, rows=144)[..., None], 3, axis=2))
+            self.thumbnails["sniffer"].add(
+                first, np.repeat(as_image(message, rows=144)[..., None], 3, axis=2)
+            )
 
     def watch(self, party: str, frames: Iterable[Shown]) -> Iterator[Shown]:
         """Yield delivered frames unchanged, and hold them as what `party` sees."""
         for shown in frames:
-            self.strips[party].add(shown.number, shown.image)
+            self.thumbnails[party].add(shown.number, shown.image)
             yield shown
 
 
@@ -58,12 +60,12 @@ def _inside_camera(observation: Observation) -> Image:
     )
 
 
-def browse_parties(tour: Tour, *, frame: int = 0) -> Panel:
+def browse_parties(history: PartyHistory, *, frame: int = 0) -> Panel:
     """Browse a run: a slider for the frame and a button for each party.
 
     Parameters
     ----------
-    tour : Tour
+    history : PartyHistory
         Filled while the pipeline ran.
     frame : int
         Shown first, or the last one held before it.
@@ -71,17 +73,19 @@ def browse_parties(tour: Tour, *, frame: int = 0) -> Panel:
     Raises
     ------
     ValueError
-        If the tour is empty.
+        If the history is empty.
     """
-    numbers = tour.strips["camera"].numbers
+    numbers = history.thumbnails["camera"].numbers
     if not numbers:
-        raise ValueError("the tour holds no frame yet: hand tour.camera to Camera.run as `inspect` first")
-    first = tour.strips["camera"].last_up_to(frame)
+        raise ValueError(
+            "the history holds no frame yet: hand history.camera to Camera.run as `inspect` first"
+        )
+    first = history.thumbnails["camera"].last_up_to(frame)
 
     def draw(frame: int, view: str) -> Shot:
-        return Shot(tour.strips[view][frame], f"frame {frame}, {view}: {CAPTIONS[view]}")
+        return Shot(history.thumbnails[view][frame], f"frame {frame}, {view}: {CAPTIONS[view]}")
 
-    seen = [party for party, strip in tour.strips.items() if len(strip)]
+    seen = [party for party, held in history.thumbnails.items() if len(held)]
     return Panel(
         draw,
         frame=SelectionSlider(options=numbers, value=first, description="frame"),

@@ -6,7 +6,7 @@ import pytest
 
 from gctr.datasets.synthetic import synthetic_clip
 from gctr.evaluation import exposure as ex
-from gctr.evaluation.bystanders import masked_bodies
+from gctr.evaluation.leakage_bodies import masked_bodies
 from gctr.evaluation.leakage_scene import Cuts, attack_scene, best_of, cut_faces, sightings
 from gctr.evaluation.matchers import cosine_matcher, eigenfaces
 from gctr.parties.observer import CameraSettings

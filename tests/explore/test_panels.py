@@ -15,10 +15,19 @@ from gctr.datasets import Clip
 from gctr.datasets.synthetic import synthetic_clip
 from gctr.evaluation.attacks import suite
 from gctr.evaluation.exposure import observe
-from gctr.explore import Panel, Shot, Tour, Trail, browse_cells, browse_masks, browse_modes, browse_parties
-from gctr.explore.filmstrip import Filmstrip
+from gctr.explore import (
+    CellHistory,
+    Panel,
+    PartyHistory,
+    Shot,
+    browse_cells,
+    browse_masks,
+    browse_modes,
+    browse_parties,
+)
 from gctr.explore.masks import style_of
 from gctr.explore.pictures import GAP, beside, fade, window
+from gctr.explore.thumbnails import Thumbnails
 from gctr.parties.camera import Camera, CameraSettings, Observation
 from gctr.parties.cloud import Cloud
 from gctr.parties.keyfile import new_key
@@ -44,11 +53,11 @@ def seen(clip: Clip, plate: np.ndarray) -> list[Observation]:
 
 
 @pytest.fixture(scope="module")
-def trail(clip: Clip, plate: np.ndarray) -> Trail:
-    trail, model = Trail(), RunningBackground(plate)
-    for frame in trail.record(clip, model):
+def cell_history(clip: Clip, plate: np.ndarray) -> CellHistory:
+    cell_history, model = CellHistory(), RunningBackground(plate)
+    for frame in cell_history.record(clip, model):
         model.find_cells(frame)
-    return trail
+    return cell_history
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +116,7 @@ def test_the_first_picture_is_an_output_of_its_own_that_controls_replace(
     assert out.shown[-1] == ("update_display", panel.jpeg, static[2])
 
 
-# --- pictures and film -----------------------------------------------------------------------------------------
+# --- pictures ------------------------------------------------------------------------------------------------
 
 
 def test_pictures_beside_each_other_keep_their_proportions() -> None:
@@ -129,53 +138,55 @@ def test_a_window_stays_inside_the_picture() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 99, 100, 101, 1000])
-def test_a_filmstrip_is_bounded_and_evenly_spread(n: int) -> None:
-    strip = Filmstrip(most=100, width=16)
+def test_the_thumbnails_are_bounded_and_evenly_spread(n: int) -> None:
+    thumbnails = Thumbnails(most=100, width=16)
     for k in range(n):
-        strip.add(k, np.full((12, 32, 3), k % 256, np.uint8))
-    steps = set(np.diff(strip.numbers).tolist())
-    assert len(strip) <= 100 and (n <= 100 or len(strip) >= 50)
-    assert strip.numbers[0] == 0 and len(steps) <= 1
-    last = strip.numbers[-1]
-    assert strip[last].shape == (6, 16, 3)
-    assert abs(strip[last].mean() - last % 256) < 2
-    assert np.array_equal(strip[n + 50], strip[last])
+        thumbnails.add(k, np.full((12, 32, 3), k % 256, np.uint8))
+    steps = set(np.diff(thumbnails.numbers).tolist())
+    assert len(thumbnails) <= 100 and (n <= 100 or len(thumbnails) >= 50)
+    assert thumbnails.numbers[0] == 0 and len(steps) <= 1
+    last = thumbnails.numbers[-1]
+    assert thumbnails[last].shape == (6, 16, 3)
+    assert abs(thumbnails[last].mean() - last % 256) < 2
+    assert np.array_equal(thumbnails[n + 50], thumbnails[last])
 
 
-def test_an_empty_filmstrip_says_what_to_do() -> None:
+def test_no_thumbnail_says_what_to_do() -> None:
     with pytest.raises(ValueError, match="run the cells before"):
-        Filmstrip()[0]
+        Thumbnails()[0]
 
 
 # --- the four panels -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def toured(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tour, list[Observation]]:
+def recorded(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> tuple[PartyHistory, list[Observation]]:
     store, unmask = new_key("store"), new_key("unmask")
     cloud = Cloud(tmp_path_factory.mktemp("cloud"), store)
     camera = Camera(store, unmask, CameraSettings(segment_frames=30))
     cloud.put(camera.register(clip))
-    tour, observed = Tour(), []
-    sent = list(camera.run(clip.timed(), cloud, inspect=lambda s: observed.extend(tour.camera(s))))
-    tour.sniffer((30 * s.sequence, cloud.segment("cam-1", s.sequence)) for s in sent)
+    party_history, observed = PartyHistory(), []
+    sent = list(camera.run(clip.timed(), cloud, inspect=lambda s: observed.extend(party_history.camera(s))))
+    party_history.sniffer((30 * s.sequence, cloud.segment("cam-1", s.sequence)) for s in sent)
     surveillance = Surveillance(cloud, store, unmask)
-    assert len(list(tour.watch("cloud", surveillance.watch("cam-1")))) == 60
-    assert len(list(tour.watch("surveillance system", surveillance.watch("cam-1", unmask=True)))) == 60
+    assert len(list(party_history.watch("cloud", surveillance.watch("cam-1")))) == 60
+    assert (
+        len(list(party_history.watch("surveillance system", surveillance.watch("cam-1", unmask=True)))) == 60
+    )
     cloud.close()
-    return tour, observed
+    return party_history, observed
 
 
 @pytest.fixture(scope="module")
-def tour(toured: tuple[Tour, list[Observation]]) -> Tour:
-    return toured[0]
+def party_history(recorded: tuple[PartyHistory, list[Observation]]) -> PartyHistory:
+    return recorded[0]
 
 
-def test_each_party_sees_what_it_may(toured: tuple[Tour, list[Observation]], clip: Clip) -> None:
-    tour, seen = toured
+def test_each_party_sees_what_it_may(recorded: tuple[PartyHistory, list[Observation]], clip: Clip) -> None:
+    party_history, seen = recorded
     found = {k: [c.xyxy for c in o.covers if c.reason == "found"] for k, o in enumerate(seen)}
     at = max((k for k in found if found[k]), key=lambda k: len(found[k]))
-    panel = browse_parties(tour, frame=at)
+    panel = browse_parties(party_history, frame=at)
     pictures = {}
     for party in panel.controls["view"].options:
         panel.controls["view"].value = party
@@ -188,26 +199,28 @@ def test_each_party_sees_what_it_may(toured: tuple[Tour, list[Observation]], cli
     assert np.abs(np.corrcoef(pictures["sniffer"][:-1].ravel(), pictures["sniffer"][1:].ravel())[0, 1]) < 0.1
 
 
-def test_the_tour_follows_the_slider(tour: Tour) -> None:
-    panel = browse_parties(tour, frame=0)
+def test_the_party_follows_the_slider(party_history: PartyHistory) -> None:
+    panel = browse_parties(party_history, frame=0)
     before = panel.jpeg
     panel.controls["frame"].value = 50
     assert panel.jpeg != before and panel.shot.caption.startswith("frame 50, ")
 
 
-def test_an_empty_tour_and_an_empty_trail_say_what_to_do() -> None:
-    with pytest.raises(ValueError, match=r"tour\.camera"):
-        browse_parties(Tour())
-    with pytest.raises(ValueError, match=r"trail\.record"):
-        browse_cells(Trail(), (640, 360))
+def test_an_empty_history_says_what_to_do() -> None:
+    with pytest.raises(ValueError, match=r"history\.camera"):
+        browse_parties(PartyHistory())
+    with pytest.raises(ValueError, match=r"history\.record"):
+        browse_cells(CellHistory(), (640, 360))
 
 
 def share(panel: Panel) -> float:
     return float(panel.shot.caption.split("%")[0].split()[-1])
 
 
-def test_default_thresholds_show_what_the_model_sends(trail: Trail, clip: Clip, plate: np.ndarray) -> None:
-    panel, model = browse_cells(trail, clip.resolution_wh, frame=59), RunningBackground(plate)
+def test_default_thresholds_show_what_the_model_sends(
+    cell_history: CellHistory, clip: Clip, plate: np.ndarray
+) -> None:
+    panel, model = browse_cells(cell_history, clip.resolution_wh, frame=59), RunningBackground(plate)
     for frame in clip:
         cells = model.find_cells(frame)
     assert cells.any()
@@ -216,15 +229,15 @@ def test_default_thresholds_show_what_the_model_sends(trail: Trail, clip: Clip, 
 
 def test_a_clip_whose_small_pictures_are_of_other_proportions_is_shown_whole() -> None:
     """1000 x 570 pixels are held as 640 x 365, which scaled back to 570 rows has 999 columns."""
-    trail, empty = Trail(), np.full((570, 1000, 3), 90, np.uint8)
+    cell_history, empty = CellHistory(), np.full((570, 1000, 3), 90, np.uint8)
     model = RunningBackground(empty)
-    for frame in trail.record([empty] * 2, model):
+    for frame in cell_history.record([empty] * 2, model):
         model.find_cells(frame)
-    assert picture(browse_cells(trail, (1000, 570))).shape == (570, 1000, 3)
+    assert picture(browse_cells(cell_history, (1000, 570))).shape == (570, 1000, 3)
 
 
-def test_higher_thresholds_send_less(trail: Trail, clip: Clip) -> None:
-    panel = browse_cells(trail, clip.resolution_wh, frame=59)
+def test_higher_thresholds_send_less(cell_history: CellHistory, clip: Clip) -> None:
+    panel = browse_cells(cell_history, clip.resolution_wh, frame=59)
     for name in ("start", "go_on", "smallest"):
         panel.controls[name].value = 1
     shares = []
@@ -287,11 +300,16 @@ def test_another_seed_moves_the_buckets(raw: suite.Footage) -> None:
 
 @pytest.fixture
 def panels(
-    tour: Tour, trail: Trail, clip: Clip, seen: list[Observation], plate: np.ndarray, raw: suite.Footage
+    party_history: PartyHistory,
+    cell_history: CellHistory,
+    clip: Clip,
+    seen: list[Observation],
+    plate: np.ndarray,
+    raw: suite.Footage,
 ) -> dict[str, Panel]:
     return {
-        "parties": browse_parties(tour),
-        "cells": browse_cells(trail, clip.resolution_wh, frame=59),
+        "parties": browse_parties(party_history),
+        "cells": browse_cells(cell_history, clip.resolution_wh, frame=59),
         "masks": browse_masks(seen, plate, frame=59),
         "modes": browse_modes(raw.chosen[0], raw.plate),
     }

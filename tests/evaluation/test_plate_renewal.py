@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gctr.evaluation.plate_life import follow_plates, nudge
+from gctr.evaluation.plate_renewal import follow_plates, nudge
 from gctr.evaluation.roi_figures import mean_shares
 from gctr.parties.observer import CameraSettings, Observer
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 
-class Filmstrip:
+class Thumbnails:
     """Every n-th frame of a stream, small, as JPEG; n doubles whenever more than `most` are held.
 
     Parameters
