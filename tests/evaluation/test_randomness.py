@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from gctr.cipher import GctrParams, ctr_xor, gctr_xor
-from gctr.evaluation.randomness import entropy, measure_randomness, npcr_critical, npcr_uaci, uaci_critical
+from gctr.evaluation.randomness import (
+    entropy,
+    entropy_critical,
+    measure_randomness,
+    npcr_critical,
+    npcr_uaci,
+    uaci_critical,
+)
 
 KEY, SEED = bytes(range(32)), bytes(range(16))
 
@@ -23,6 +30,13 @@ def test_entropy_of_known_histograms():
     assert entropy(np.zeros(100, np.uint8)) == 0
     assert entropy(np.arange(256, dtype=np.uint8)) == 8
     assert entropy(np.array([0, 1] * 50, np.uint8)) == 1
+
+
+@pytest.mark.parametrize("n", [4_000, 10_000, 100_000])
+def test_random_bytes_fall_below_the_limit_of_entropy_as_often_as_it_says(n):
+    rng = np.random.default_rng(5)
+    low = sum(entropy(rng.integers(0, 256, n, np.uint8)) < entropy_critical(n, 0.05) for _ in range(1000))
+    assert 25 <= low <= 110  # 50 in the limit, somewhat more on short samples
 
 
 def test_npcr_and_uaci_of_complements():
