@@ -78,7 +78,7 @@ def use_style() -> None:
 
 def short_number(value: float) -> str:
     """Return a number as a table shows it: four digits, and whole from a thousand on, such as 0.9784 or 12,046."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value + 0.0:.4g}"  # no "-0"
 
 
 def photo_grid(shape: Sequence[int], rows: int, columns: int) -> tuple[Figure, NDArray[np.object_]]:
