@@ -40,3 +40,9 @@ def serve_for(folder, port, pipe):
 
 
 _load_kernels()  # a fork server imports this module once, and every server forked from it starts warm
+
+
+def damage(file):
+    """Change one bit of a file, whatever it holds."""
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -15,6 +15,8 @@ from gctr.parties.keyfile import new_key
 from gctr.parties.ledger import LedgerError, NonceLedger
 from gctr.parties.messages import MessageError
 
+from .served import damage
+
 
 class Collected(list):
     put = list.append
@@ -100,7 +102,7 @@ def test_a_full_disk_loses_nothing(tmp_path, cloud, messages, monkeypatch):
 def test_a_file_damaged_on_disk_is_not_delivered(tmp_path, cloud, messages):
     cloud.put(messages[0])
     (file,) = (tmp_path / "cloud" / "blobs").iterdir()
-    file.write_bytes(file.read_bytes()[:-1] + b"\x00")
+    damage(file)
     with pytest.raises(StoreError, match="damaged on disk"):
         cloud.background("cam-1", 1)
     file.unlink()

@@ -9,7 +9,7 @@ from gctr.parties.keyfile import new_key
 from gctr.parties.store import Refused, StoreError, StoreFailed
 from gctr.parties.upkeep import hold, holds, release, repair, reset_index, retain, verify
 
-from .served import background, segment
+from .served import background, damage, segment
 
 KEY = new_key("store")
 DAY = 86400.0
@@ -42,7 +42,7 @@ def test_a_whole_store_has_no_findings(cloud):
 
 def test_each_damage_is_found_and_named(cloud):
     blob(cloud, 1).unlink()
-    blob(cloud, 2).write_bytes(blob(cloud, 2).read_bytes()[:-1] + b"\x00")
+    damage(blob(cloud, 2))
     (cloud.folder / "blobs" / ("0" * 64 + ".msg")).write_bytes(b"who is this")
     found = {(finding.what, finding.where) for finding in verify(cloud)}
     assert {("lost", "segment 1 of cam-1"), ("damaged", "segment 2 of cam-1")} <= found
