@@ -41,7 +41,7 @@ def box_table(rows: Sequence[Sequence[object]], columns: Sequence[str] = BOX_COL
     return table.astype(kinds).sort_values(["frame", "track_id"], kind="stable", ignore_index=True)
 
 
-def _clip_table(table: pd.DataFrame | None, n: int) -> pd.DataFrame | None:
+def _first_rows(table: pd.DataFrame | None, n: int) -> pd.DataFrame | None:
     return None if table is None else table[table["frame"] < n].reset_index(drop=True)
 
 
@@ -84,7 +84,7 @@ class Truth:
             None if self.evaluated is None else range(self.evaluated.start, min(self.evaluated.stop, n))
         )
         return replace(
-            self, boxes=_clip_table(self.boxes, n), faces=_clip_table(self.faces, n), evaluated=evaluated
+            self, boxes=_first_rows(self.boxes, n), faces=_first_rows(self.faces, n), evaluated=evaluated
         )
 
 
@@ -128,7 +128,7 @@ class Clip:
             fps=fps,
             resolution_wh=(width, height),
             n_frames=n_frames,
-            open_timed=partial(_show, frames, fps),
+            open_timed=partial(_array_frames, frames, fps),
             truth=truth or Truth(),
         )
 
@@ -147,7 +147,7 @@ class Clip:
         return replace(
             self,
             n_frames=None if self.n_frames is None else min(n, self.n_frames),
-            open_timed=partial(_first, self.open_timed, n),
+            open_timed=partial(_first_frames, self.open_timed, n),
             truth=self.truth.head(n),
         )
 
@@ -173,9 +173,11 @@ class Clip:
 # Functions and not closures, so that a clip can be sent to another process.
 
 
-def _show(frames: Frame, fps: float) -> Iterator[tuple[float, Frame]]:
+def _array_frames(frames: Frame, fps: float) -> Iterator[tuple[float, Frame]]:
     return ((k / fps, frame) for k, frame in enumerate(frames))
 
 
-def _first(open_timed: Callable[[], Iterator[tuple[float, Frame]]], n: int) -> Iterator[tuple[float, Frame]]:
+def _first_frames(
+    open_timed: Callable[[], Iterator[tuple[float, Frame]]], n: int
+) -> Iterator[tuple[float, Frame]]:
     return islice(open_timed(), n)

@@ -37,8 +37,8 @@ def load_set(entry: Entry, options: Mapping[str, Any]) -> Clip:
     if entry.layout == "synthetic":
         from gctr.datasets.synthetic import synthetic_clip
 
-        # Whoever changes parameters is exploring: keeping all his scenes would fill the disk.
-        return synthetic_clip(**{"keep": not set(options) - {"scene"}, **options})
+        # Whoever changes parameters is exploring: to cache every scene of theirs would fill the disk.
+        return synthetic_clip(**{"cache": not set(options) - {"scene"}, **options})
     if options:
         raise TypeError(f"the registered set {entry.name!r} takes no options, not {sorted(options)}")
     if entry.layout not in _OPENERS:

