@@ -15,12 +15,14 @@ in the new light on a plate in the old.
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple, get_args, get_type_hints
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from gctr.parties.messages import Mode
+from gctr.parties.messages import MAX_FRAMES, CameraId, Mode
 from gctr.vision.background import boxes_to_mask, register_plate
 from gctr.vision.coding import DEFAULT_QP
 from gctr.vision.covers import Cover, confine, cover_objects
@@ -50,22 +52,35 @@ class CameraSettings:
     bodies masked for want of a face are gone for good; `exact` says which of it comes back byte for byte (all, faces,
     none) at eleven bits a pixel and more, and which as video, like all that is not masked; a new background is
     registered when the present one has not explained the picture for `renew_after` frames, 0 for never.
+
+    Raises
+    ------
+    ValueError
+        If a setting is outside its limits.
     """
 
-    camera: str = "cam-1"
+    camera: CameraId = "cam-1"
     mode: Mode = "bucket_gcm"
-    segment_frames: int = 50
-    qp: int = DEFAULT_QP
-    block: int = 16
-    face_threshold: float = 0.2
-    face_margin: float = 0.2
+    segment_frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)] = 50
+    qp: Annotated[int, Meta(ge=0, le=51)] = DEFAULT_QP
+    block: Annotated[int, Meta(ge=1, le=64)] = 16
+    face_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    face_margin: Annotated[float, Meta(ge=0, le=5)] = 0.2
     policy: Policy = "face"
-    face_every: int = 3
+    face_every: Annotated[int, Meta(ge=1)] = 3
     mask: MaskKind = "solid"
     mask_shape: Literal["box", "ellipse"] = "box"
     seal: Literal["all", "faces"] = "all"
     exact: Exact = "faces"
-    renew_after: int = 250
+    renew_after: Annotated[int, Meta(ge=0)] = 250
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self), include_extras=True).items():
+            value = getattr(self, name)
+            try:
+                msgspec.convert(value, kind)
+            except msgspec.ValidationError as error:
+                raise ValueError(f"no camera has the setting {name} = {value!r}: {error}") from None
 
 
 class Followed(NamedTuple):

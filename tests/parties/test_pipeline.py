@@ -13,6 +13,27 @@ from gctr.vision.masking import SOLID_BGR
 from .conftest import FRAMES, KnownFaces
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"camera": "Gate 1"},
+        {"segment_frames": 0},
+        {"segment_frames": 1 << 20},
+        {"qp": 52},
+        {"block": 0},
+        {"mode": "aes"},
+        {"face_threshold": float("nan")},
+        {"renew_after": -1},
+        {"exact": "some"},
+    ],
+    ids=str,
+)
+def test_a_setting_outside_its_limits_is_named(setting):
+    ((name, _),) = setting.items()
+    with pytest.raises(ValueError, match=f"no camera has the setting {name} ="):
+        CameraSettings(**setting)
+
+
 def crop(image, box):
     x0, y0, x1, y1 = box
     return image[y0:y1, x0:x1]
