@@ -22,6 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_SIDE = 8192
+X264 = {
+    "preset": "veryfast",
+    "tune": "zerolatency",
+    "scenecut": "0",
+    "x264-params": "trellis=1:8x8dct=0",  # finer objects for as many bytes, in as much time (notebook 05)
+}
 DEFAULT_QP = 24
 
 
@@ -149,7 +155,7 @@ def _h264_encoder(width: int, height: int, qp: int) -> av.VideoCodecContext:
     encoder.framerate = Fraction(25)  # nominal: the true times travel in the message
     encoder.gop_size = 1 << 20  # the plate is the only key frame
     encoder.thread_count = 1
-    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "qp": str(qp), "scenecut": "0"}
+    encoder.options = {**X264, "qp": str(qp)}
     return encoder
 
 
