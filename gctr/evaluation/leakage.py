@@ -82,7 +82,7 @@ def load_sets(names: Iterable[str]) -> dict[str, list[tuple[str, Image]]]:
             if not sets:
                 raise
             continue
-        sets[name] = cut_faces(pictures) if pictures[0][1].shape[0] > 2 * _PORTRAIT else pictures
+        sets[name] = cut_portraits(pictures) if pictures[0][1].shape[0] > 2 * _PORTRAIT else pictures
     return sets
 
 
@@ -92,7 +92,7 @@ def first_pictures(pictures: Sequence[tuple[str, Image]], count: int) -> list[tu
     return [pair for k, pair in enumerate(pictures) if names[:k].count(pair[0]) < count]
 
 
-def cut_faces(pictures: Sequence[tuple[str, Image]]) -> list[tuple[str, Image]]:
+def cut_portraits(pictures: Sequence[tuple[str, Image]]) -> list[tuple[str, Image]]:
     """Cut portraits down to what a camera would mask: the surest face found and a fifth around it, else all."""
     detector = Scaled(CenterFace(), _PORTRAIT / pictures[0][1].shape[0])
     return [(name, _cut(image, detector)) for name, image in pictures]

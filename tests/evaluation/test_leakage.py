@@ -12,7 +12,7 @@ from gctr.evaluation.leakage import (
     attack_faces,
     attack_sealed,
     by_size,
-    cut_faces,
+    cut_portraits,
     enlarge,
     summary,
     take_faces,
@@ -134,5 +134,5 @@ def test_portraits_are_cut_to_the_face():
     photo = next(image for name, image in load_faces("orl-faces") if name == "s1")
     portrait = np.full((400, 400), 200, np.uint8)
     portrait[150:262, 160:252] = photo
-    ((name, cut),) = cut_faces([("s1", portrait)])
+    ((name, cut),) = cut_portraits([("s1", portrait)])
     assert name == "s1" and 70 <= cut.shape[1] <= 150 and 80 <= cut.shape[0] <= 180
