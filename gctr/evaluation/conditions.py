@@ -1,4 +1,4 @@
-"""Under which conditions sending objects pays: distance of key frames, noise and quantiser, occupancy.
+"""Under which conditions sending objects pays: distance of key frames, noise and quantiser, occupancy, the moment.
 
 Limit: what is compared here is live H.264 unless said otherwise; other encoders look ahead, and their packets are not
 a frame's.
@@ -6,13 +6,14 @@ a frame's.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from gctr.datasets import Clip
-from gctr.evaluation.bandwidth import measure_full, measure_roi, ratios
+from gctr.evaluation.bandwidth import measure_full, measure_roi, ratios, sweep
 from gctr.evaluation.material import Material, prepare
 from gctr.vision.encoders import FULL, ROI, encode
 from gctr.vision.roivideo import encode_shared
@@ -63,3 +64,30 @@ def noise_surface(clip: Clip, noises: Sequence[float], quantisers: Sequence[int]
             sizes = measure_occupancy(material, qp)[["roi", "full"]].sum()
             rows.append((noise, qp, sizes["roi"] / sizes["full"]))
     return pd.DataFrame(rows, columns=["noise", "qp", "ratio"])
+
+
+def ratios_over_time(
+    material: Material,
+    qualities: Sequence[int],
+    *,
+    at: float = 36.0,
+    length: int = 50,
+    form: str = "live H.264",
+) -> pd.DataFrame:
+    """Compare the forms in every stretch of a clip by itself: how much the ratio depends on what happens to be there.
+
+    Returns
+    -------
+    DataFrame
+        `ratios` with a column `start`, the stretch's first frame. The plate, which is paid for once, is not counted;
+        a stretch of less than half the length is left out, and one that does not reach `at` has nan.
+    """
+    found = []
+    for start in range(0, len(material.source) - length // 2, length):
+        at_once = slice(start, start + length)
+        source, roi, objects = material.source[at_once], material.roi[at_once], material.objects[at_once]
+        stretch = replace(material, source=source, roi=roi, objects=objects)
+        table = sweep(stretch, {(kind, form): qualities for kind in ("full", "ROI")}, progress=False)
+        table["bytes_per_frame"] -= table["background_per_frame"]
+        found.append(ratios(table, at=at).assign(start=start))
+    return pd.concat(found, ignore_index=True)

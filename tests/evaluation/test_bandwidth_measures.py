@@ -10,7 +10,7 @@ from gctr.datasets import Clip, Truth
 from gctr.datasets.clip import box_table
 from gctr.evaluation import bandwidth
 from gctr.evaluation.bdrate import bd_rate, rate_at
-from gctr.evaluation.conditions import compare_gops
+from gctr.evaluation.conditions import compare_gops, ratios_over_time
 from gctr.evaluation.material import add_noise
 from gctr.evaluation.material import prepare as material_of
 from gctr.evaluation.quality import frame_quality, pooled_psnr, seam_ring, ssim_map, truth_objects
@@ -143,6 +143,15 @@ def test_a_shared_key_matters_more_the_more_often_a_segment_begins(material):
     own = FULL["live H.264"].gop
     same = bandwidth.measure_full(material, "live H.264", 26, gop=own)
     assert same == bandwidth.measure_full(material, "live H.264", 26)
+
+
+def test_stretches_of_one_kind_of_motion_agree_and_leave_the_plate_out(material):
+    found = ratios_over_time(material, [20, 32], at=35.0, length=8)
+    assert found["start"].tolist() == [0, 8, 16]
+    assert found["ratio"].max() < 1.5 * found["ratio"].min()
+    whole = compare_gops(material, [8], [20, 32], at=35.0)["ratio"].item()
+    assert found["ratio"].median() < whole
+    assert ratios_over_time(material, [20, 32], at=35.0, length=20)["start"].tolist() == [0]
 
 
 def test_the_floor_of_whole_frames_is_what_the_empty_scene_costs(clip, material):
