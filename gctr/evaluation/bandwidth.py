@@ -14,7 +14,7 @@ Limits: noise is white and Gaussian, which a sensor's is not after its own proce
 sealing, the full-frame forms travel without any.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -193,7 +193,11 @@ def ladders(qualities: Mapping[str, Sequence[int]]) -> dict[tuple[str, str], Seq
     return {(kind, form): qualities[next(c for c in qualities if c in form)] for kind, form in forms}
 
 
-MEASURES = {"full": measure_full, "ROI": measure_roi, "stills": measure_stills}
+MEASURES: dict[str, Callable[[Material, str, int], dict[str, object]]] = {
+    "full": measure_full,
+    "ROI": measure_roi,
+    "stills": measure_stills,
+}
 
 
 def sweep(
