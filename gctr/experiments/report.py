@@ -6,7 +6,9 @@ folder is. It says nothing of its own: claims, verdicts and numbers are the resu
 
 import base64
 import html
+import io
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -48,6 +50,7 @@ its verdict from the number it measured. Rivals are measured in the same run at 
 where quality is traded; timings alternate between rivals and are given as medians of ratios, measured while nothing
 else ran. Intervals are bootstrapped over clips, identities or repetitions, never over frames; attacks are tested
 against a null and corrected for their number. A claim on which measurements disagree holds under conditions."""
+_BAR = re.compile(r"\d%\|.*\| \d+/\d+ \[")
 _PAPER = """The paper: ROI-based efficient video data processing for large-scale cloud storage in intelligent CCTV
 environment, International Journal of Engineering & Technology 7, from page 151 (title, year 2018 and authors Lee and
 Park are not verified). It gives no numbers for its claims."""
@@ -81,9 +84,20 @@ def write_page(executed: Path, build: Path) -> Path:
     exporter.config["NbConvertBase"]["display_data_priority"] = [
         kind for kind in shown if "widget" not in kind
     ]
-    body, _ = exporter.from_filename(str(executed))
+    clean = io.StringIO(json.dumps(_without_progress(read_notebook(executed))))
+    body, _ = exporter.from_file(clean, {"metadata": {"name": executed.stem}})
     write_result(page, body.encode())
     return page
+
+
+def _without_progress(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Return the notebook without its progress bars, which a page would show as they began, at 0 %."""
+    for cell in notebook["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = [
+                shown for shown in cell["outputs"] if not _BAR.search(str(shown.get("data", "")))
+            ]
+    return notebook
 
 
 def write_index(build: Path) -> Path:

@@ -93,6 +93,24 @@ def test_no_page_of_the_report_asks_another_host(ran):
         assert not re.search(asks, page.read_text()), page.name
 
 
+def test_a_page_shows_what_a_control_says_and_no_progress_bar(tmp_path):
+    def shown(text: str) -> dict:
+        view = {"model_id": "m", "version_major": 2, "version_minor": 0}
+        data = {"application/vnd.jupyter.widget-view+json": view, "text/plain": text}
+        return {"output_type": "display_data", "metadata": {}, "data": data}
+
+    executed = write_notebook(tmp_path, "20_saves.synthetic", ["go()"])
+    notebook = json.loads(executed.read_text())
+    notebook["cells"][-1]["outputs"] = [
+        shown("sizes:   0%|          | 0/20 [00:00<?, ?it/s]"),
+        shown("frame 3: 40% of it masked"),
+    ]
+    executed.write_text(json.dumps(notebook))
+    page = report.write_page(executed, tmp_path).read_text()
+    assert "frame 3: 40% of it masked" in page and "0/20" not in page
+    assert "<title>20_saves.synthetic</title>" in page
+
+
 def test_no_notebook_has_a_formula_that_pages_would_show_as_tex():
     for path in Path(report.PACKAGE.parent / "notebooks").glob("*.ipynb"):
         cells = json.loads(path.read_text())["cells"]
