@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from gctr.cipher.aes import available_backends, forced
 from gctr.evaluation.statistics import Interval, bootstrap
-from gctr.evaluation.throughput_contenders import SLACK, Maker, Octets, Run, contenders
+from gctr.evaluation.throughput_contenders import COPY_ONLY, SLACK, Maker, Octets, Run, contenders
 
 LINE = 64  # bytes of a cache line
 SAMPLE_SECONDS = 5e-4  # a sample repeats a short run until it is this long
@@ -120,11 +120,12 @@ def sweep(
     fresh_context: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """`measure` all contenders over message sizes, in and out of place, by numbers of threads."""
+    """`measure` all contenders over message sizes, in and out of place (all but `COPY_ONLY`), by numbers of threads."""
     settings = [(size, place, n) for n in threads for place in places for size in sizes]
     makers = contenders(fresh_context=fresh_context)
+    inside = {name: maker for name, maker in makers.items() if name not in COPY_ONLY}
     tables = [
-        measure(makers, size, repeats=repeats, in_place=place, threads=n)
+        measure(inside if place else makers, size, repeats=repeats, in_place=place, threads=n)
         for size, place, n in tqdm(settings, desc="sizes", disable=not progress)
     ]
     return pd.concat(tables, ignore_index=True)

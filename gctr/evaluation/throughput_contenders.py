@@ -27,6 +27,10 @@ LARGE_BUCKETS = GctrParams(group_size=4096)
 warnings.filterwarnings("ignore", category=InsecureModeWarning)
 
 
+COPY_ONLY = ("memcpy", "bucket_gcm", "bucket_gcm, large", "OpenSSL GCM", "ChaCha20-Poly1305")
+"""What cannot work in place: a copy onto itself is none, and a tag needs room."""
+
+
 def contenders(*, fresh_context: bool = False) -> dict[str, Maker]:
     """Return everything that is compared, by name.
 

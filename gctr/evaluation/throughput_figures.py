@@ -79,8 +79,6 @@ def rates_figure(rates: pd.DataFrame, limit: float, *, width: float = 7.16) -> F
     figure, axes = plt.subplots(1, 2, figsize=(width, 3.4), sharey=True)
     for ax, (place, group) in zip(axes, rates.groupby("place", sort=False), strict=True):
         for name, line in group.groupby("contender", sort=False):
-            if place == "in place" and name in ("memcpy", "OpenSSL GCM", "ChaCha20-Poly1305"):
-                continue  # these cannot work in place
             colour, stroke = LINES[str(name)]
             ax.plot(line["size"], line["median"], stroke, color=colour, label=name, markersize=2.5)
             ax.fill_between(line["size"], line["q25"], line["q75"], color=colour, alpha=0.2, linewidth=0)
