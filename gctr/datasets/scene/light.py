@@ -30,8 +30,6 @@ FLOOR = 0.04
 
 def cloud(params: SceneParams, k: int) -> float:
     """Return how much a cloud covers the sun in frame k, 0–1: it comes and goes once, at `cloud_at` of the clip."""
-    if params.cloud_at is None:
-        return 0.0
     seconds = k / params.fps - params.cloud_at * params.n_frames / params.fps
     return float(np.exp(-((seconds / 1.4) ** 2)))
 

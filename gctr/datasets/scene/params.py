@@ -35,7 +35,7 @@ class SceneParams:
     shadow: float = 0.42
     drift: float = 0.02
     cloud_depth: float = 0.10
-    cloud_at: float | None = 0.62
+    cloud_at: float = 0.62
     exposure_step: tuple[int, float] | None = None
     walks: tuple[Walk, ...] = ()
     face_source: FaceSource = field(init=False, compare=False)

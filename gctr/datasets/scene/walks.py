@@ -94,8 +94,6 @@ def _advance(walk: Walk, total: float, stop: float, fps: float) -> tuple[NDArray
         else:
             wish = walk.speed
         v = max(min(v + ACCELERATION / fps, wish), 0.0)
-        if not halted and v < 0.05 and stop - s >= 0.015:
-            v = 0.05  # creep to the mark
         way.append(s + v / fps)
         speed.append(v)
     return np.array(way), np.array(speed)
