@@ -101,8 +101,7 @@ def keys_pair(
     ],
 ) -> None:
     """Make a pair: a camera that holds the public key alone cannot unmask what it sent once it is off."""
-    from gctr.parties.grants import write_public
-    from gctr.parties.keyfile import new_key, public_of, write_key
+    from gctr.parties.keyfile import new_key, public_of, write_key, write_public
 
     key = new_key("unmask-private")
     write_key(private, key)

@@ -25,8 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from msgspec import Meta, Struct
 
-from gctr._files import write_whole
-from gctr.parties.keyfile import Key, KeyFileError, read_secret, write_secret
+from gctr.parties.keyfile import Key, read_secret, write_secret
 from gctr.parties.keys import _SUITE, Opener, UnmaskError
 from gctr.parties.messages import CameraId, Counter, Header, ObjectVideo
 
@@ -194,16 +193,6 @@ def is_grant(path: Path) -> bool:
             return file.read(64).lstrip().startswith(b"{")
     except OSError:
         return False
-
-
-def write_public(path: Path, key: Key) -> None:
-    """Write a public key to a file that everybody may read."""
-    if key.purpose != "unmask-public":
-        raise KeyFileError(f"the {key.purpose} key is a secret, not to be published")
-    if path.exists():
-        raise KeyFileError(f"{path} exists and keys are not overwritten: move it away first")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"gctr {key.purpose} key, format 1\n{key.secret.hex()}\n".encode(), mode=0o644)
 
 
 def _opened(path: Path, file: _File, private: Key | None) -> dict[int, bytes]:

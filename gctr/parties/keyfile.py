@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from gctr._files import sync_folder
+from gctr._files import sync_folder, write_whole
 
 Purpose = Literal["store", "unmask", "unmask-private", "unmask-public"]
 
@@ -61,7 +61,23 @@ def write_key(path: Path, key: Key) -> None:
     KeyFileError
         If the file exists.
     """
-    write_secret(path, f"gctr {key.purpose} key, format 1\n{key.secret.hex()}\n".encode())
+    write_secret(path, _text(key))
+
+
+def write_public(path: Path, key: Key) -> None:
+    """Write a public key to a new file that everybody may read.
+
+    Raises
+    ------
+    KeyFileError
+        If the key is a secret, or the file exists.
+    """
+    if key.purpose != "unmask-public":
+        raise KeyFileError(f"the {key.purpose} key is a secret, not to be published")
+    if path.exists():
+        raise KeyFileError(f"{path} exists and keys are not overwritten: move it away first")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, _text(key), mode=0o644)
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -118,6 +134,10 @@ def read_or_make_key(path: Path, purpose: Purpose) -> Key:
     if not path.exists():
         write_key(path, new_key(purpose))
     return read_key(path, purpose)
+
+
+def _text(key: Key) -> bytes:
+    return f"gctr {key.purpose} key, format 1\n{key.secret.hex()}\n".encode()
 
 
 def _read(path: Path, what: str, *, private: bool) -> bytes:

@@ -14,8 +14,7 @@ from gctr.parties import local
 from gctr.parties.camera import Camera, CameraSettings
 from gctr.parties.custody import RECIPIENT, camera_sealer, read_opener, rotate
 from gctr.parties.envelope import open_message
-from gctr.parties.grants import write_public
-from gctr.parties.keyfile import KeyFileError, new_key, public_of, read_key, write_key
+from gctr.parties.keyfile import KeyFileError, new_key, public_of, read_key, write_key, write_public
 from gctr.parties.keys import KeyRing, PatchSealer, UnmaskError, _wrapping_context, open_patches
 from gctr.parties.ledger import LedgerError, NonceLedger, NonceReuseError
 from gctr.parties.messages import Patches, decode
@@ -127,6 +126,10 @@ def test_a_pair_of_keys_in_files(tmp_path, purpose):
     path.chmod(0o600)
     with pytest.raises(KeyFileError, match="where the store key"):
         read_key(path, "store")
+    with pytest.raises(KeyFileError, match="is a secret"):
+        write_public(tmp_path / "published", PRIVATE)
+    with pytest.raises(KeyFileError, match="not overwritten"):
+        write_public(tmp_path / "p.pub", public_of(new_key("unmask-private")))
 
 
 def test_a_rotated_key_opens_its_own_epoch_only(tmp_path):

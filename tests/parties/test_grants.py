@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gctr.parties.custody import read_opener
-from gctr.parties.grants import Grant, GrantError, issue_grant, read_grant, write_grant, write_public
+from gctr.parties.grants import Grant, GrantError, issue_grant, read_grant, write_grant
 from gctr.parties.keyfile import KeyFileError, new_key, public_of, write_key
 from gctr.parties.keys import KeyRing, UnmaskError, open_patches, seal_patches
 from gctr.parties.messages import ObjectVideo
@@ -112,11 +112,6 @@ def test_a_grant_that_others_can_read_is_refused(tmp_path):
 
 def test_a_grant_shows_no_key():
     assert KeyRing(KEY).track_key(HEADER, 3, b"").hex() not in repr(grant())
-
-
-def test_a_secret_key_is_not_published(tmp_path):
-    with pytest.raises(KeyFileError, match="is a secret"):
-        write_public(tmp_path / "k", new_key("unmask-private"))
 
 
 def test_a_grant_unmasks_one_person_of_whole_footage(street, filled, cloud, store_key, unmask_key, tmp_path):
