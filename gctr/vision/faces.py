@@ -5,8 +5,7 @@ found by path. It is an anchor-free detector with stride 4: a heat map of face c
 the offset of the centre. YuNet (Wu, Peng & Yu 2023) is the second, for whoever has its weights; it is also the
 independent judge of what CenterFace missed.
 
-`detect_in` runs a detector on the regions where something moves, packed into one small canvas, instead of on the
-whole frame.
+`gctr.vision.regions` runs a detector where something moves, instead of on the whole frame.
 
 Limits: every detector misses faces (`gctr.vision.covers` says what is masked then); faces below about 10 px are
 missed by design of the nets.
@@ -19,14 +18,10 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from gctr.vision.roi import join_boxes
+from numpy.typing import NDArray
 
 _STRIDE = 4
 _GRANULE = 32  # the net halves its input five times
-_CANVAS_SIDES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048)  # few, because nets keep one size each
-_GAP = 16  # grey pixels between regions on a canvas, so that no face is seen across two
 
 
 class FaceDetector(Protocol):
@@ -142,90 +137,6 @@ def detect_safely(detector: FaceDetector, image: NDArray[np.uint8]) -> NDArray[n
     if found.ndim != 2 or found.shape[1] != 5 or not np.isfinite(found).all():
         raise DetectorError("the face detector answered with something other than (N, 5) finite numbers")
     return found
-
-
-def detect_in(
-    detector: FaceDetector, image: NDArray[np.uint8], regions: ArrayLike, *, margin: int = 16
-) -> NDArray[np.float32]:
-    """Find faces in regions of an image alone, in one pass of the detector.
-
-    Regions are widened, joined where they overlap, and packed on a square grey canvas; where that would not be
-    smaller than the image, the image itself is searched.
-
-    Parameters
-    ----------
-    detector : FaceDetector
-    image : (H, W, 3) uint8 array
-        BGR.
-    regions : (N, 4) int array-like
-        x0, y0, x1, y1 in pixels.
-    margin : int
-        Pixels added on every side of a region: detectors need to see what surrounds a face.
-
-    Returns
-    -------
-    (M, 5) float32 array
-        Boxes in the image's pixels, and scores.
-
-    Raises
-    ------
-    DetectorError
-        See `detect_safely`.
-    """
-    height, width = image.shape[:2]
-    boxes = np.asarray(regions, dtype=np.int32).reshape(-1, 4)
-    if len(boxes) == 0:
-        return np.empty((0, 5), np.float32)
-    grown = (boxes + [-margin, -margin, margin, margin]).clip(0, [width, height] * 2).astype(np.int32)
-    crops = join_boxes(grown)
-    packed = _pack(crops, height * width)
-    if packed is None:
-        return detect_safely(detector, image)
-    side, places = packed
-    canvas = np.full((side, side, 3), 128, np.uint8)
-    for (x0, y0, x1, y1), (x, y) in zip(crops.tolist(), places, strict=True):
-        canvas[y : y + y1 - y0, x : x + x1 - x0] = image[y0:y1, x0:x1]
-    return _unpack(detect_safely(detector, canvas), crops, places)
-
-
-def _pack(crops: NDArray[np.int32], limit: int) -> tuple[int, list[tuple[int, int]]] | None:
-    """Place crops on shelves of the smallest square canvas of less than `limit` pixels; None if there is none."""
-    for side in _CANVAS_SIDES:
-        if side * side >= limit:
-            return None
-        places = _shelves(crops, side)
-        if places is not None:
-            return side, places
-    return None
-
-
-def _shelves(crops: NDArray[np.int32], side: int) -> list[tuple[int, int]] | None:
-    places = [(0, 0)] * len(crops)
-    sizes = crops[:, 2:] - crops[:, :2]
-    x = y = shelf = 0
-    for i in np.argsort(-sizes[:, 1], kind="stable"):
-        width, height = sizes[i].tolist()
-        if x + width > side:
-            x, y, shelf = 0, y + shelf + _GAP, 0
-        if width > side or y + height > side:
-            return None
-        places[i] = (x, y)
-        x, shelf = x + width + _GAP, max(shelf, height)
-    return places
-
-
-def _unpack(
-    found: NDArray[np.float32], crops: NDArray[np.int32], places: list[tuple[int, int]]
-) -> NDArray[np.float32]:
-    """Move boxes from the canvas to the image, cut to the crop that holds their centre; gaps hold no face."""
-    kept = []
-    for (x0, y0, x1, y1), (x, y) in zip(crops.tolist(), places, strict=True):
-        moved = found + np.array([x0 - x, y0 - y, x0 - x, y0 - y, 0], np.float32)
-        cx, cy = moved[:, [0, 2]].mean(axis=1), moved[:, [1, 3]].mean(axis=1)
-        inside = moved[(cx >= x0) & (cx < x1) & (cy >= y0) & (cy < y1)]
-        inside[:, :4] = inside[:, :4].clip([x0, y0, x0, y0], [x1, y1, x1, y1])
-        kept.append(inside)
-    return np.concatenate(kept)
 
 
 def centerface_weights() -> Path:

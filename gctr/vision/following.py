@@ -18,7 +18,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gctr.vision.faces import DetectorError, FaceDetector, detect_in, detect_safely
+from gctr.vision.faces import DetectorError, FaceDetector, detect_safely
+from gctr.vision.regions import detect_in
 from gctr.vision.tracks import Track, Tracker
 
 Policy = Literal["face", "head", "body"]

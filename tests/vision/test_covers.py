@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from gctr.vision.anonymise import BoxesError, anonymise, read_boxes, write_boxes
 from gctr.vision.covers import Cover, confine, cover_objects, head_box
-from gctr.vision.faces import DetectorError, detect_in, detect_safely
+from gctr.vision.faces import DetectorError, detect_safely
 from gctr.vision.following import POLICIES, CoverSettings, FaceFollower
+from gctr.vision.regions import detect_in
 from gctr.vision.tracks import Track
 
 SIZE = (160, 120)
