@@ -80,12 +80,15 @@ def ratios_over_time(
     -------
     DataFrame
         `ratios` with a column `start`, the stretch's first frame. The plate, which is paid for once, is not counted;
-        a stretch of less than half the length is left out, and one that does not reach `at` has nan.
+        stretches without an object, or of less than half the length, are left out; one that does not reach `at` has
+        nan.
     """
     found = []
     for start in range(0, len(material.source) - length // 2, length):
         at_once = slice(start, start + length)
         source, roi, objects = material.source[at_once], material.roi[at_once], material.objects[at_once]
+        if not any(mask.any() for mask in objects):
+            continue
         stretch = replace(material, source=source, roi=roi, objects=objects)
         table = sweep(stretch, {(kind, form): qualities for kind in ("full", "ROI")}, progress=False)
         table["bytes_per_frame"] -= table["background_per_frame"]

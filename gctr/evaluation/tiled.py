@@ -128,7 +128,9 @@ def sweep_tracks(material: Material, qualities: Sequence[int], *, threads: int =
         return pd.DataFrame(pool.map(lambda job: measure_tracks(material, *job), jobs))
 
 
-def times(material: Material, quality: int, *, frames: int = FULL[FORM].gop, rounds: int = 3) -> pd.DataFrame:
+def tiling_times(
+    material: Material, quality: int, *, frames: int = FULL[FORM].gop, rounds: int = 3
+) -> pd.DataFrame:
     """Time the coding of whole frames, of tiles and of the atlas, in turn.
 
     Parameters

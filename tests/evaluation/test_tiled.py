@@ -239,7 +239,7 @@ def test_the_light_of_the_frame_comes_back(clip):
 
 
 def test_times_are_of_all_forms_beside_the_whole_frame(clip):
-    table = tiled.times(prepare(clip), 26, frames=8, rounds=1)
+    table = tiled.tiling_times(prepare(clip), 26, frames=8, rounds=1)
     assert table["form"].tolist() == list(tiled.FORMS)
     np.testing.assert_allclose(table["times"], table["ms"] / table["full_ms"])
 
