@@ -158,7 +158,7 @@ def bucket_ctr_xor_batch(
     seeds, sizes
         As for `gctr_xor_batch`.
     params : GctrParams
-        `group_size` and `buckets`; the unit must be the block.
+        `group_size` and `buckets`; unit and vector as in version 1.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def bucket_ctr_xor_batch(
     Raises
     ------
     TypeError, ValueError
-        As `gctr_xor_batch`; also a unit other than the block, and more than 2**32 buckets.
+        As `gctr_xor_batch`; also another unit or vector, and more than 2**32 buckets.
     """
     batch = Batch.checked(keys, data, starts, lengths, offsets, out, threads)
     whole = batch.sizes(sizes)

@@ -154,7 +154,7 @@ def bucket_ctr_xor(
     seed : bytes-like, 16 bytes
         Places the buckets.
     params : GctrParams
-        `group_size` and `buckets`; the unit must be the block.
+        `group_size` and `buckets`; unit and vector as in version 1.
 
     Returns
     -------
@@ -164,8 +164,8 @@ def bucket_ctr_xor(
     Raises
     ------
     TypeError, ValueError
-        As for `gctr_xor`; also a unit other than the block, and more than 2**32 buckets, whose 32-bit number would
-        wrap into reuse.
+        As for `gctr_xor`; also another unit or vector, and more than 2**32 buckets, whose 32-bit number would wrap
+        into reuse.
 
     Notes
     -----
@@ -182,10 +182,13 @@ def check_bucket_limit(size: int, params: GctrParams) -> None:
     Raises
     ------
     ValueError
-        If the unit is not the block, or data of `size` bytes may have more than 2**32 buckets.
+        If the unit is not the block or the vector not the bucket's, or data of `size` bytes may have more than 2**32
+        buckets.
     """
-    if params.unit != "block":
-        raise ValueError("bucket_ctr and bucket_gcm need unit='block'; bytes are a reading of gctr alone")
+    if params.unit != "block" or params.vector != "bucket":
+        raise ValueError(
+            "bucket_ctr and bucket_gcm need unit='block' and vector='bucket'; the other readings are gctr's alone"
+        )
     groups = -(-size // params.group_bytes)
     if groups * params.buckets > MAX_BUCKETS:
         raise ValueError(

@@ -49,7 +49,7 @@ def bucket_gcm_seal(
     associated_data : bytes-like
         What must not be separated from the data: camera, segment, object, frame range, background version.
     params : GctrParams
-        `group_size` and `buckets`; the unit must be the block. A 16-byte tag a bucket is 5 % at the defaults.
+        `group_size` and `buckets`; unit and vector as in version 1. A 16-byte tag a bucket is 5 % at the defaults.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def bucket_gcm_seal(
     Raises
     ------
     TypeError, ValueError
-        Wrong sizes, empty data (nothing would authenticate it), more than 2**32 buckets.
+        Wrong sizes, empty data (nothing would authenticate it), another unit or vector, more than 2**32 buckets.
 
     Notes
     -----

@@ -29,7 +29,7 @@ class DataFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         `Tree.digest` of the files that match `members` below the folder `folder`.
     folder, source_folder : str, optional
         The set's folder in the local archive, and in the publisher's where that holds more than the set.
-    members : list of str
+    members : tuple of str
         Patterns (`fnmatch`) of the files that belong to the set, relative to its folder.
     url : str, optional
         The public address. Without one, `by_hand` says how the file is had.
@@ -69,7 +69,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         Which adapter reads it; ``pictures`` are sequences in the layout of CDnet, SBI or MOT, or pictures alone.
     fps : float, optional
         Frames a second where the set, a folder of pictures, does not say.
-    files : list of DataFile
+    files : tuple of DataFile
     name : str
         The registry's name for it.
     """

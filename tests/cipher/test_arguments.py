@@ -83,10 +83,9 @@ def test_unusable_output(xor) -> None:
 @every_mode
 def test_refused_data_leaves_the_output_alone(xor) -> None:
     out = bytearray(b"unchanged")
+    size = {} if xor is MODES["ctr"] else {"size": 100}
     with pytest.raises(ValueError, match="negative"):
-        xor(b"plaintext", offset=-1, size=100, out=out) if xor is not MODES["ctr"] else xor(
-            b"plaintext", offset=-1, out=out
-        )
+        xor(b"plaintext", offset=-1, out=out, **size)
     assert out == b"unchanged"
 
 
@@ -113,7 +112,7 @@ def test_key_size(size: int) -> None:
     ):
         with pytest.raises(ValueError, match=f"key must be 16 or 24 or 32 bytes, not {size}") as caught:
             xor()
-        assert "ee" not in str(caught.value).replace("key must be", "")
+        assert "ee" not in str(caught.value)
 
 
 def test_sizes_of_the_rest() -> None:
@@ -138,8 +137,9 @@ def test_bucket_that_would_wrap_into_reuse() -> None:
     assert len(bucket_ctr_xor(KEY, NONCE, SEED, bytes(16), size=largest, offset=largest - 16)) == 16
     with pytest.raises(ValueError, match="wrap into reuse"):
         bucket_ctr_xor(KEY, NONCE, SEED, bytes(16), size=largest + 1600)
-    with pytest.raises(ValueError, match="unit='block'"):
-        bucket_ctr_xor(KEY, NONCE, SEED, bytes(16), params=GctrParams(unit="byte"))
+    for reading in ({"unit": "byte"}, {"vector": "group"}):
+        with pytest.raises(ValueError, match="unit='block' and vector='bucket'"):
+            bucket_ctr_xor(KEY, NONCE, SEED, bytes(16), params=GctrParams(**reading))
 
 
 @pytest.mark.parametrize("xor", [MODES["gctr"], MODES["bucket_ctr"]], ids=["gctr", "bucket_ctr"])

@@ -168,8 +168,9 @@ def test_sizes() -> None:
             bucket_gcm_seal(*secrets, DATA)
         with pytest.raises(ValueError, match=f"{name} must be"):
             bucket_gcm_open(*secrets, DATA)
-    with pytest.raises(ValueError, match="unit='block'"):
-        bucket_gcm_seal(*SECRETS, DATA, params=GctrParams(unit="byte"))
+    for reading in ({"unit": "byte"}, {"vector": "group"}):
+        with pytest.raises(ValueError, match="unit='block' and vector='bucket'"):
+            bucket_gcm_seal(*SECRETS, DATA, params=GctrParams(**reading))
     with pytest.raises(TypeError, match="bytes-like"):
         bucket_gcm_seal(*SECRETS, "frame")
 
