@@ -1,4 +1,4 @@
-"""Messages made without a camera, and a cloud that is served in a process which can be killed."""
+"""Messages made without a camera, a cloud that is never there, and one in a process which can be killed."""
 
 import os
 
@@ -7,6 +7,7 @@ import numpy as np
 from gctr.parties.envelope import seal
 from gctr.parties.keyfile import Key
 from gctr.parties.messages import Header, ObjectVideo, SealedPatch, encode
+from gctr.parties.remote import CloudAway
 from gctr.parties.serving import _load_kernels, serve
 from gctr.vision.coding import encode_plate
 
@@ -32,6 +33,13 @@ def segment(key: Key, sequence: int, camera="cam-1", *, payload=300, version=1, 
     patch = SealedPatch(7, bytes(12), os.urandom(payload))
     body = encode(ObjectVideo([], [0.0, 0.1], b"", [patch]))
     return seal(key, header("segment", camera, sequence, version=version, mode=mode), body)
+
+
+class Away:
+    """A cloud that is never there: what is put stays in the queue."""
+
+    def send(self, message, captured=None):
+        raise CloudAway("away")
 
 
 def serve_for(folder, port, pipe):

@@ -9,18 +9,7 @@ from gctr.parties.keys import KeyRing, _segment_key
 from gctr.parties.messages import Composition, ObjectVideo, decode
 from gctr.vision.coding import decode_segment, encode_still
 
-from .conftest import KnownFaces
-
-
-class Overhearing:
-    """Passes messages on and keeps a copy of each."""
-
-    def __init__(self, cloud):
-        self.cloud, self.heard = cloud, []
-
-    def put(self, message):
-        self.heard.append(message)
-        self.cloud.put(message)
+from .conftest import KnownFaces, Overhearing
 
 
 @pytest.fixture(params=["bucket_gcm", "gctr"])

@@ -26,7 +26,7 @@ from gctr.parties.spool import Spool
 from gctr.parties.tokens import Parties
 from gctr.parties.upkeep import repair, verify
 
-from .served import background, segment, serve_for
+from .served import Away, background, segment, serve_for
 
 KILLS = int(os.environ.get("GCTR_KILLS", "25"))
 CAMERAS = ("cam-1", "cam-2")
@@ -123,13 +123,6 @@ def test_a_killed_cloud_loses_nothing_that_it_acknowledged(tmp_path, forked):
     repair(cloud)
     assert verify(cloud) == []
     cloud.close()
-
-
-class Away:
-    """A cloud that is never there."""
-
-    def send(self, message, captured=None):
-        raise CloudAway("away")
 
 
 class Listening:

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from gctr.parties.cloud import Cloud
 from gctr.parties.keyfile import new_key
 from gctr.parties.limits import Budget, Limits, TokenBucket
-from gctr.parties.remote import CloudAway
 from gctr.parties.server import make_app
 from gctr.parties.spool import Spool
 from gctr.parties.store import StoreFailed
 from gctr.parties.tokens import Parties
 from gctr.parties.upkeep import repair, verify
 
-from .served import background, segment
+from .served import Away, background, segment
 
 KEY = new_key("store")
 
@@ -142,11 +141,6 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path):
         again.put(message)
         assert [again.segment("cam-1", k) for k in range(len(taken) + 1)] == [*taken, message]
         again.close()
-
-
-class Away:
-    def send(self, message, captured=None):
-        raise CloudAway("away")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs mount; Linux runs it")

@@ -7,17 +7,12 @@ from gctr.evaluation.exposure import observe
 from gctr.parties.observer import CameraSettings
 from gctr.vision.masking import MaskStyle, paint
 
-
-class Blind:
-    """Finds nobody: every object is masked at the head."""
-
-    def detect(self, image):
-        return np.empty((0, 5), np.float32)
+from .conftest import NoFaces
 
 
 def test_a_mosaic_is_as_coarse_as_the_whole_mask():
     clip = synthetic_clip(n_walkers=4, empty_seconds=0.0, n_frames=25, fps=8.0)
-    seen = observe(clip.timed(), clip.truth.background, CameraSettings(mask="pixelate"), Blind())
+    seen = observe(clip.timed(), clip.truth.background, CameraSettings(mask="pixelate"), NoFaces())
     masked = [frame for frame in seen if frame.covers]
     assert sum(len(frame.faces) - len(frame.covers) for frame in masked) > 10  # strips: heads are round
     for frame in masked:

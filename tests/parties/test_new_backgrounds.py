@@ -10,7 +10,6 @@ from gctr.parties.ledger import NonceLedger
 from gctr.parties.messages import peek_header
 from gctr.parties.observer import Observer
 from gctr.parties.plates import PlateBook
-from gctr.parties.remote import CloudAway
 from gctr.parties.spool import Spool
 from gctr.parties.station import Station
 from gctr.parties.surveillance import Surveillance
@@ -18,7 +17,8 @@ from gctr.vision.coding import decode_plate
 from gctr.vision.faces import DetectorError
 from gctr.vision.masking import SOLID_BGR
 
-from .conftest import HEIGHT, WIDTH, KnownFaces
+from .conftest import HEIGHT, WIDTH, KnownFaces, NoFaces, Overhearing
+from .served import Away
 
 SETTINGS = CameraSettings(segment_frames=10, face_margin=0.0, renew_after=20)
 CHANGED, LENGTH = 20, 80
@@ -29,23 +29,11 @@ CHANGES = {
 }
 
 
-class NoFaces:
-    def detect(self, image):
-        return np.empty((0, 5), np.float32)
-
-
-class Here:
-    """Keeps what a camera puts, in order, and passes it on."""
-
-    def __init__(self, cloud):
-        self.cloud, self.messages = cloud, []
-
-    def put(self, message):
-        self.cloud.put(message)
-        self.messages.append(message)
+class Here(Overhearing):
+    """Tells the kinds and background versions of what a camera put."""
 
     def versions(self):
-        headers = [peek_header(message) for message in self.messages]
+        headers = [peek_header(message) for message in self.heard]
         return [(header.kind[0], header.background_version) for header in headers]
 
 
@@ -180,13 +168,6 @@ def test_zero_never_renews(footage, cloud, store_key, unmask_key):
     here.put(camera.register([frame for _, frame in footage[:CHANGED]]))
     list(camera.run(footage, here))
     assert {version for _, version in here.versions()} == {1}
-
-
-class Away:
-    """A cloud that is never there: what is put stays in the queue."""
-
-    def send(self, message, captured=None):
-        raise CloudAway("away")
 
 
 def test_a_station_hides_people_in_its_background_and_takes_it_up_again(tmp_path):
