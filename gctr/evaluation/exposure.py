@@ -20,13 +20,14 @@ from gctr.vision.faces import CenterFace, FaceDetector, YuNet, detect_safely
 from gctr.vision.following import CoverSettings, FaceFollower
 
 Image = NDArray[np.uint8]
-EXPOSED = 0.2
+EXPOSED = 0.2  # of its box
+LEAST_WIDTH = 8  # px; nobody is recognised by a narrower face
 
 
-def truth_of(faces: pd.DataFrame, *, visible: float = 0.5, width: float = 8.0) -> pd.DataFrame:
-    """Return the truth's faces that somebody could recognise: visible by half, at least 8 px wide."""
-    wide = faces["x1"] - faces["x0"] >= width
-    seen = faces["visible"] >= visible if "visible" in faces else True
+def truth_of(faces: pd.DataFrame) -> pd.DataFrame:
+    """Return the truth's faces that somebody could recognise: visible by half, at least `LEAST_WIDTH` px wide."""
+    wide = faces["x1"] - faces["x0"] >= LEAST_WIDTH
+    seen = faces["visible"] >= 0.5 if "visible" in faces else True
     return faces[wide & seen].reset_index(drop=True)
 
 
@@ -37,7 +38,7 @@ def detected_faces(frames: Iterable[Image], detector: FaceDetector) -> pd.DataFr
         for k, frame in enumerate(frames)
         for box in detect_safely(detector, frame)[:, :4].tolist()
     ]
-    return pd.DataFrame(rows, columns=["frame", "track_id", "x0", "y0", "x1", "y1"])
+    return _table(rows)
 
 
 def follow_faces(frames: Sequence[Image], detector: FaceDetector) -> pd.DataFrame:
@@ -49,7 +50,13 @@ def follow_faces(frames: Sequence[Image], detector: FaceDetector) -> pd.DataFram
         for face in faces or []
         if face.reason == "found"
     ]
-    return pd.DataFrame(found, columns=["frame", "track_id", "x0", "y0", "x1", "y1"])
+    return _table(found)
+
+
+def _table(rows: Sequence[tuple]) -> pd.DataFrame:
+    """Return faces as a table whose columns are numbers even where there is no face."""
+    table = pd.DataFrame(rows, columns=["frame", "track_id", "x0", "y0", "x1", "y1"])
+    return table.astype({name: int if name in ("frame", "track_id") else float for name in table})
 
 
 def exposure(faces: pd.DataFrame, shown: Sequence[NDArray[np.bool_]]) -> pd.Series:
@@ -140,7 +147,7 @@ def independent_faces(clip: Clip, frames: Sequence[Image]) -> tuple[pd.DataFrame
         return truth_of(clip.truth.faces), "the scene's truth"
     detector, judge = independent_detector()
     found = detected_faces(frames, detector)
-    return found[found["x1"] - found["x0"] >= 8].reset_index(drop=True), judge
+    return found[found["x1"] - found["x0"] >= LEAST_WIDTH].reset_index(drop=True), judge
 
 
 def independent_detector() -> tuple[FaceDetector, str]:

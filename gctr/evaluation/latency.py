@@ -29,7 +29,6 @@ def live_stages(
     quality: int,
     *,
     form: str = "live H.264",
-    roi_form: str | None = None,
 ) -> pd.DataFrame:
     """Time every stage of every frame.
 
@@ -40,8 +39,8 @@ def live_stages(
     plate : (3 H / 2, W) uint8
     quality : int
         QP.
-    form, roi_form : str
-        Of `FULL`, and of `ROI` if it is another.
+    form : str
+        Of `FULL` and of `ROI`.
 
     Returns
     -------
@@ -50,7 +49,7 @@ def live_stages(
         `code whole frame`, `show` (decode, which composes).
     """
     height, width = plate.shape[0] * 2 // 3, plate.shape[1]
-    roi, full = (preset.context(width, height, quality) for preset in (ROI[roi_form or form], FULL[form]))
+    roi, full = (preset.context(width, height, quality) for preset in (ROI[form], FULL[form]))
     key = encode_one(roi, plate, 0)[0]
     shown = decode([key], FULL[form].codec)[0]
     model, rows = RunningBackground(to_bgr(plate)), []

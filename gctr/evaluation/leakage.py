@@ -49,9 +49,7 @@ class Faces(NamedTuple):
         return images, self.identities[chosen]
 
 
-def take_faces(
-    pictures: Iterable[tuple[str, Image]], height: int, *, size: tuple[int, int] = (92, 112)
-) -> Faces:
+def take_faces(pictures: Iterable[tuple[str, Image]], height: int) -> Faces:
     """Return faces as a camera sees them at `height` pixels; of each person the first half is the gallery.
 
     Parameters
@@ -59,11 +57,9 @@ def take_faces(
     pictures : iterable of (identity, image)
         From `gctr.datasets.load_faces`.
     height : int
-        Of a face, in pixels; 16 to 60 in surveillance footage.
-    size : (int, int)
-        Width and height whose ratio every picture is brought to.
+        Of a face, in pixels; 16 to 60 in surveillance footage. Its width follows by ORL's proportions, 92 to 112.
     """
-    width = max(8, round(height * size[0] / size[1]))
+    width = max(8, round(height * 92 / 112))
     names, images = zip(*pictures, strict=True)
     small = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in images]
     identities = np.array(names)
@@ -158,9 +154,9 @@ def seal_faces(images: Sequence[Image], key: bytes, *, padded: bool = True) -> l
     return sealed
 
 
-def as_bytes(sealed: Sequence[bytes], count: int = 256) -> NDArray[np.float64]:
-    """Return the first bytes of sealed patches as features, (N, count) float64."""
-    rows = [np.frombuffer(patch[:count].ljust(count, b"\0"), np.uint8) for patch in sealed]
+def as_bytes(sealed: Sequence[bytes]) -> NDArray[np.float64]:
+    """Return the first 256 bytes of sealed patches as features, (N, 256) float64."""
+    rows = [np.frombuffer(patch[:256].ljust(256, b"\0"), np.uint8) for patch in sealed]
     return np.stack(rows).astype(np.float64)
 
 

@@ -26,14 +26,14 @@ Image = NDArray[np.uint8]
 
 
 def body_histograms(
-    images: Sequence[Image], boxes: pd.DataFrame, *, every: int = 5
+    images: Sequence[Image], boxes: pd.DataFrame
 ) -> tuple[NDArray[np.float64], NDArray, NDArray[np.int64]]:
-    """Return (N, d) colour histograms of true boxes in every few frames, whose they are, and the frame."""
+    """Return (N, d) colour histograms of true boxes in every fifth frame, whose they are, and the frame."""
     rows, who, when = [], [], []
     for row in boxes.itertuples():
         k = int(row.frame)
         x0, y0, x1, y1 = (max(0, int(v)) for v in (row.x0, row.y0, row.x1, row.y1))
-        if k % every == 0 and k < len(images) and x1 - x0 >= 8 and y1 - y0 >= 16:
+        if k % 5 == 0 and k < len(images) and x1 - x0 >= 8 and y1 - y0 >= 16:
             rows.append(_histogram(images[k][y0:y1, x0:x1]))
             who.append(row.track_id)
             when.append(k)

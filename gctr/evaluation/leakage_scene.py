@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from gctr.evaluation.leakage import attack, summary
 from gctr.evaluation.matchers import Matcher, as_vectors
 from gctr.parties.observer import CameraSettings, Observation
-from gctr.vision.coding import DEFAULT_QP, decode_segment, encode_segment
+from gctr.vision.coding import decode_segment, encode_segment
 from gctr.vision.masking import paint
 from gctr.vision.painters import MaskStyle
 
@@ -73,8 +73,6 @@ def cut_faces(
     plate: Image,
     rows: pd.DataFrame,
     style: MaskStyle | None,
-    *,
-    qp: int = DEFAULT_QP,
 ) -> Cuts:
     """Mask a camera's observations in a style, code them, decode them, and cut faces out before and after.
 
@@ -88,13 +86,11 @@ def cut_faces(
         From `sightings`.
     style : MaskStyle or None
         None leaves everybody unmasked: the ceiling of every attack.
-    qp : int
-        Of the objects' video.
     """
     cuts = Cuts([], [])
     for first in range(0, len(observations), _SEGMENT):
         sent = [_repaint(seen, plate, style) for seen in observations[first : first + _SEGMENT]]
-        coded = encode_segment(plate, sent, qp=qp)
+        coded = encode_segment(plate, sent)
         held = list(decode_segment(coded.key_packet, coded.packets, (plate.shape[1], plate.shape[0])))
         boxes = rows[rows["frame"].between(first, first + _SEGMENT - 1)]
         for pictures, kept in zip((sent, held), cuts, strict=True):

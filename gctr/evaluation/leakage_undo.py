@@ -16,9 +16,10 @@ from gctr.evaluation.statistics import bootstrap
 from gctr.vision.painters import MaskStyle
 
 Image = NDArray[np.uint8]
+_RIDGE = 2.0  # penalty on the map, for bytes scaled to 0..1
 
 
-def reconstruct(faces: Faces, styles: Mapping[str, MaskStyle | None], *, ridge: float = 2.0) -> pd.DataFrame:
+def reconstruct(faces: Faces, styles: Mapping[str, MaskStyle | None]) -> pd.DataFrame:
     """Learn to undo each mask by ridge regression on half of the people; judge on the other half.
 
     Returns
@@ -36,7 +37,7 @@ def reconstruct(faces: Faces, styles: Mapping[str, MaskStyle | None], *, ridge: 
         masked = as_vectors(mask_faces(faces.images, style)) / 255
         centre = masked[training].mean(axis=0)
         a, b = masked[training] - centre, clear[training] - mean
-        weights = a.T @ np.linalg.solve(a @ a.T + ridge * np.eye(len(a)), b)
+        weights = a.T @ np.linalg.solve(a @ a.T + _RIDGE * np.eye(len(a)), b)
         error = (((masked[~training] - centre) @ weights + mean - clear[~training]) ** 2).mean(axis=1)
         gain = 10 * np.log10(null / np.maximum(error, 1e-6))
         interval = bootstrap(gain, faces.identities[~training])

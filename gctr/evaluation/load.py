@@ -40,7 +40,6 @@ def ingest(
     segments: int = 12,
     repeats: int = 1,
     footage: Footage | None = None,
-    tls: bool = True,
 ) -> pd.DataFrame:
     """Let so many cameras send as fast as one cloud takes; compare with real time at 25 frames a second each.
 
@@ -53,7 +52,6 @@ def ingest(
     repeats : int
     footage : Footage, optional
         1080p by default.
-    tls : bool
 
     Returns
     -------
@@ -65,7 +63,7 @@ def ingest(
     """
     footage = footage or make_footage()
     turns = [(n, k, [f"cam-{n}-{k}-{i}" for i in range(n)]) for k in range(repeats) for n in counts]
-    with open_site([name for *_, names in turns for name in names], tls=tls) as site:
+    with open_site([name for *_, names in turns for name in names]) as site:
         rows = [{"cameras": n, "repeat": k} | _push(site, footage, names, segments) for n, k, names in turns]
     return pd.DataFrame(rows)
 

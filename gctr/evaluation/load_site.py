@@ -1,6 +1,6 @@
 """A cloud under measurement: coded footage to send to it, and the site that serves it with its clients.
 
-The cloud is a process of its own on loopback, with TLS unless told otherwise; it ends with the block that opened it.
+The cloud is a process of its own on loopback, with TLS; it ends with the block that opened it.
 Camera work (detecting, coding, sealing) is done before any clock starts.
 
 Limits: footage is synthetic and small in variety; the cloud does not look inside it, so its cost depends on the bytes.
@@ -26,6 +26,7 @@ from gctr.vision.coding import encode_plate, encode_segment
 
 FULL_HD = (1920, 1080)
 FPS = 25.0
+_BODIES, _WALKERS = 2, 4
 
 
 class Footage(NamedTuple):
@@ -46,30 +47,28 @@ class Site(NamedTuple):
     reader: RemoteCloud
 
 
-def make_footage(
-    resolution_wh: tuple[int, int] = FULL_HD, *, n_frames: int = 50, unique: int = 2, walkers: int = 4
-) -> Footage:
+def make_footage(resolution_wh: tuple[int, int] = FULL_HD, *, n_frames: int = 50) -> Footage:
     """Code segments in which people-sized textures walk over a street of blocks; about 3 % of the picture moves."""
     rng = np.random.default_rng(5)
     width, height = resolution_wh
     tiles = rng.integers(60, 120, (height // 8 + 1, width // 8 + 1, 3))
     plate = np.kron(tiles, np.ones((8, 8, 1))).astype(np.uint8)[:height, :width]
     key_packet = encode_plate(plate)
-    bodies = [_walk(plate, key_packet, n_frames, walkers, rng) for _ in range(unique)]
+    bodies = [_walk(plate, key_packet, n_frames, rng) for _ in range(_BODIES)]
     return Footage(resolution_wh, n_frames, key_packet, bodies)
 
 
 @contextmanager
-def open_site(cameras: Sequence[str], *, tls: bool = True) -> Iterator[Site]:
+def open_site(cameras: Sequence[str]) -> Iterator[Site]:
     """Serve a new cloud for cameras of these names and one surveillance system."""
     with TemporaryDirectory() as folder:
         home = Path(folder) / "site"
         init(home)
         parties = Parties(home / "cloud" / "parties.json")
         tokens = {name: parties.issue(name, "camera") for name in cameras}
-        certificate = home / "surveillance" / "cert.pem" if tls else None
+        certificate = home / "surveillance" / "cert.pem"
         reading = read_token(home / "surveillance" / "surveillance.token")
-        with cloud_process(home / "cloud", tls=tls) as served:
+        with cloud_process(home / "cloud") as served:
             clients = {name: RemoteCloud(served.url, token, certificate) for name, token in tokens.items()}
             reader = RemoteCloud(served.url, reading, certificate)
             key = read_key(home / "cloud" / "store.key", "store")
@@ -98,16 +97,16 @@ def _header(footage: Footage, camera: str, kind: str, sequence: int) -> Header:
 
 
 def _walk(
-    plate: NDArray[np.uint8], key_packet: bytes, n_frames: int, walkers: int, rng: np.random.Generator
+    plate: NDArray[np.uint8], key_packet: bytes, n_frames: int, rng: np.random.Generator
 ) -> ObjectVideo:
     height, width = plate.shape[:2]
     tall, wide = height // 4 // 16 * 16, height // 10 // 16 * 16 + 16
     looks = (
-        rng.integers(0, 256, (walkers, tall // 4, wide // 4, 3)).astype(np.uint8).repeat(4, 1).repeat(4, 2)
+        rng.integers(0, 256, (_WALKERS, tall // 4, wide // 4, 3)).astype(np.uint8).repeat(4, 1).repeat(4, 2)
     )
     places = [
-        (int(rng.integers(0, width - wide - n_frames * 4)), height * k // walkers // 2)
-        for k in range(walkers)
+        (int(rng.integers(0, width - wide - n_frames * 4)), height * k // _WALKERS // 2)
+        for k in range(_WALKERS)
     ]
     sightings = [
         Sighting(t, k, (x + 4 * t, y, x + 4 * t + wide, y + tall))
@@ -123,5 +122,5 @@ def _walk(
             yield frame
 
     packets = encode_segment(plate, frames(), key_packet=key_packet).packets
-    faces = [SealedPatch(k, bytes(12), rng.bytes(180 * n_frames)) for k in range(walkers)]
+    faces = [SealedPatch(k, bytes(12), rng.bytes(180 * n_frames)) for k in range(_WALKERS)]
     return ObjectVideo(packets, [t / FPS for t in range(n_frames)], pack_sightings(sightings), faces)

@@ -31,9 +31,9 @@ def as_vectors(images: list[NDArray[np.uint8]]) -> Vectors:
     return np.stack(small).reshape(len(images), -1).astype(np.float64)
 
 
-def eigenfaces(gallery: Vectors, identities: NDArray, probes: Vectors, *, components: int = 80) -> Vectors:
-    """Whitened principal components of the gallery, cosine similarity; a `Matcher`."""
-    mean, basis, spread = _principal(gallery, components)
+def eigenfaces(gallery: Vectors, identities: NDArray, probes: Vectors) -> Vectors:
+    """Whitened principal components of the gallery (80 at most), cosine similarity; a `Matcher`."""
+    mean, basis, spread = _principal(gallery, 80)
     project = basis.T / np.maximum(spread, 1e-9)[None]
     return _cosine((probes - mean) @ project, (gallery - mean) @ project)
 

@@ -90,9 +90,7 @@ def record_session(
     return Session(tap.streams(), disk, memory, table, needles)
 
 
-def record_clip(
-    clip: Clip, *, mode: Mode = "bucket_gcm", tls: bool = True, segment_frames: int = 10
-) -> Session:
+def record_clip(clip: Clip, *, mode: Mode = "bucket_gcm", tls: bool = True) -> Session:
     """Record a session over a clip, `record_session` in a folder that goes again; its first frames should be empty.
 
     Faces are the truth's where the clip has it, else those that an independent detector finds.
@@ -103,9 +101,8 @@ def record_clip(
         int(str(k)): [(x0, y0, x1, y1) for x0, y0, x1, y1 in rows.to_numpy().tolist()]
         for k, rows in boxes.groupby(faces["frame"])
     }
-    options = {"mode": mode, "tls": tls, "segment_frames": segment_frames}
     with TemporaryDirectory() as folder:
-        return record_session(clip.timed(), known, Path(folder), **options)  # type: ignore[arg-type]
+        return record_session(clip.timed(), known, Path(folder), mode=mode, tls=tls)
 
 
 def search(session: Session) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -114,11 +113,11 @@ def buckets_figure(seed: bytes, groups: int = 16, params: GctrParams = READINGS[
     return figure
 
 
-def keystream_figure(streams: dict[str, Octets], row: int = 1600, rows: int = 40, shown: int = 160) -> Figure:
-    """Draw keystreams as pictures, a byte a pixel, `row` bytes a line of which `shown` are drawn."""
+def keystream_figure(streams: dict[str, Octets]) -> Figure:
+    """Draw the first 40 groups of keystreams as pictures, a byte a pixel, the first 160 bytes of each group."""
     figure, axes = plt.subplots(1, len(streams), figsize=(7.16, 1.9))
     for ax, (name, stream) in zip(axes, streams.items(), strict=True):
-        picture = stream[: row * rows].reshape(rows, row)[:, :shown]
+        picture = _groups(stream)[:, :160]
         ax.imshow(picture, cmap="gray", aspect="auto", interpolation="nearest")
         ax.set(title=name, xlabel="byte in the group", yticks=[])
         ax.grid(False)
@@ -126,30 +125,24 @@ def keystream_figure(streams: dict[str, Octets], row: int = 1600, rows: int = 40
     return figure
 
 
-def repeats_figure(streams: dict[str, Octets], row: int = 1600, rows: int = 40) -> Figure:
-    """Draw, block by block, where a keystream's block equals the one before it."""
+def repeats_figure(streams: dict[str, Octets]) -> Figure:
+    """Draw, block by block of the first 40 groups, where a keystream's block equals the one before it."""
     figure, axes = plt.subplots(1, len(streams), figsize=(7.16, 1.7), sharey=True)
     for ax, (name, stream) in zip(axes, streams.items(), strict=True):
-        blocks = stream[: row * rows].reshape(-1, 16)
+        blocks = _groups(stream).reshape(-1, 16)
         equal = np.zeros(len(blocks), bool)
         equal[1:] = (blocks[1:] == blocks[:-1]).all(axis=1)
-        share = equal.mean()
-        _two_colours(ax, equal.reshape(rows, -1))
-        ax.set(title=f"{name}: {share:.1%} repeat", xlabel="block in the group")
+        colours = ListedColormap(["#0072B2", "#f0f0f0"])
+        grid = equal.reshape(40, -1)
+        ax.imshow(grid, cmap=colours, aspect="auto", interpolation="nearest", vmin=0, vmax=1)
+        ax.set(title=f"{name}: {equal.mean():.1%} repeat", xlabel="block in the group")
+        ax.grid(False)
     axes[0].set(ylabel="group")
     return figure
 
 
-def _two_colours(ax: Axes, where: np.ndarray) -> None:
-    ax.imshow(
-        where,
-        cmap=ListedColormap(["#0072B2", "#f0f0f0"]),
-        aspect="auto",
-        interpolation="nearest",
-        vmin=0,
-        vmax=1,
-    )
-    ax.grid(False)
+def _groups(stream: Octets) -> Octets:
+    return stream[: 40 * GctrParams().group_bytes].reshape(40, -1)
 
 
 def block_differences(image: Octets) -> Octets:

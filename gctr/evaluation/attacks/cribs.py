@@ -153,8 +153,8 @@ def _jpeg_headers(frame: Frame, plate: Octets) -> list[_Case]:
     return cases
 
 
-def _constants(first: Octets, second: Octets, sent: Octets, length: int = 64) -> _Case:
+def _constants(first: Octets, second: Octets, sent: Octets) -> _Case:
     known = np.zeros(sent.size, bool)
-    length = min(length, first.size, second.size, sent.size)
+    length = min(64, first.size, second.size, sent.size)
     known[:length] = np.equal(first[:length], second[:length])
     return _Case(sent, known, np.resize(first, sent.size))

@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 from gctr.evaluation.attacks.views import Octets, is_foreground
 from gctr.vision.background import boxes_to_mask, register_plate
 
+SEEN = 0.25
+"""Share of his box that ghosts must fill for a person to count as seen; a standing body fills about half of it."""
+
 
 class Ghosts(NamedTuple):
-    """`pixels`: (H, W) bool, ghosts; `people` of `present` are seen, at least half of them above 20 grey levels."""
+    """`pixels`: (H, W) bool, ghosts; `people` of `present` are seen."""
 
     pixels: NDArray[np.bool_]
     people: int
     present: int
 
 
-def find_ghosts(plate: Octets, empty: Octets, boxes: NDArray[np.float64], share: float = 0.25) -> Ghosts:
+def find_ghosts(plate: Octets, empty: Octets, boxes: NDArray[np.float64]) -> Ghosts:
     """Return the ghosts of a plate.
 
     Parameters
@@ -34,8 +37,6 @@ def find_ghosts(plate: Octets, empty: Octets, boxes: NDArray[np.float64], share:
         The registered background and the true empty scene, BGR.
     boxes : (N, 4) float
         xyxy boxes of the people in the middle of the registration.
-    share : float
-        A person counts as seen if ghosts fill this share of his box; a standing body fills about half of it.
     """
     pixels = cv2.morphologyEx(
         is_foreground(plate, empty).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
@@ -43,7 +44,7 @@ def find_ghosts(plate: Octets, empty: Octets, boxes: NDArray[np.float64], share:
     filled = [
         float(pixels[y0:y1, x0:x1].mean()) for x0, y0, x1, y1 in np.asarray(boxes, int) if x1 > x0 and y1 > y0
     ]
-    return Ghosts(pixels.astype(bool), sum(value >= share for value in filled), len(filled))
+    return Ghosts(pixels.astype(bool), sum(value >= SEEN for value in filled), len(filled))
 
 
 def ghost_table(

@@ -22,6 +22,8 @@ from gctr.evaluation.attacks.schemes import CONTROLS, MODES, encrypt, layout_see
 from gctr.evaluation.attacks.views import Frame, Octets, Region, follow_regions, spread
 from gctr.vision.background import register_plate
 
+WARM_UP = 8  # frames in which the background model settles
+
 
 class Footage(NamedTuple):
     """`images`, (T, H, W, 3) uint8; the registered `plate`; frames with objects, `found`; those `chosen` for attack."""
@@ -32,7 +34,7 @@ class Footage(NamedTuple):
     chosen: list[Frame]
 
 
-def prepare(clip: Clip, count: int, warm_up: int = 8) -> Footage:
+def prepare(clip: Clip, count: int) -> Footage:
     """Read a clip, register its plate, find what moves and choose `count` frames to attack.
 
     Raises
@@ -42,7 +44,7 @@ def prepare(clip: Clip, count: int, warm_up: int = 8) -> Footage:
     """
     images = clip.read()
     plate = register_plate(images)
-    found = [f for f in follow_regions(images, plate) if f.number >= warm_up and len(f.region.boxes)]
+    found = [f for f in follow_regions(images, plate) if f.number >= WARM_UP and len(f.region.boxes)]
     if not found:
         raise ValueError(f"nothing moves in {clip.name!r}: take a clip with objects, or more frames of it")
     return Footage(images, plate, found, spread(found, count))

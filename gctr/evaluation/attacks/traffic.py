@@ -21,7 +21,7 @@ from gctr.evaluation.statistics import correlate_ranks, permutation_test, roc_ar
 from gctr.parties.camera import Camera, CameraSettings, Observation
 from gctr.parties.envelope import open_message
 from gctr.parties.keyfile import new_key
-from gctr.parties.messages import Mode, ObjectVideo, SealedPatch, decode, encode
+from gctr.parties.messages import ObjectVideo, SealedPatch, decode, encode
 
 Sizes = NDArray[np.int64]
 
@@ -59,23 +59,16 @@ class _NoFaces:
 def record_traffic(
     timed: Iterable[tuple[float, Octets]],
     plate: Octets,
-    *,
-    message_frames: int = 1,
-    mode: Mode = "bucket_gcm",
 ) -> tuple[Traffic, list[Octets]]:
-    """Let a camera send footage; return what passed, and the messages' plaintext, for other attacks to encrypt.
+    """Let a camera send footage, a frame a message; return what passed, and the messages' plaintext.
 
     Parameters
     ----------
     timed : iterable of (float, (H, W, 3) uint8 BGR)
     plate : (H, W, 3) uint8
         The registered background.
-    message_frames : int
-        Frames a message.
-    mode : str
-        How it is encrypted.
     """
-    settings = CameraSettings(mode=mode, segment_frames=message_frames)
+    settings = CameraSettings(segment_frames=1)
     camera, wire = Camera(new_key("store"), new_key("unmask"), settings, _NoFaces()), _Wire()
     camera.adopt(plate)
     key = camera.store_key
@@ -101,9 +94,7 @@ def _repeatable(body: bytes, rng: np.random.Generator) -> Octets:
     return np.frombuffer(encode(replace(objects, patches=patches)), np.uint8)
 
 
-def read_traffic(
-    traffic: Traffic, people: NDArray[np.float64] | None = None, *, blocks: int = 12
-) -> pd.DataFrame:
+def read_traffic(traffic: Traffic, people: NDArray[np.float64] | None = None) -> pd.DataFrame:
     """Infer presence, count and activity from sizes.
 
     Parameters
@@ -111,8 +102,6 @@ def read_traffic(
     traffic : Traffic
     people : (n,) float, optional
         True number of people at each message; what the camera saw, by default.
-    blocks : int
-        Stretches of time that the test permutes.
 
     Returns
     -------
@@ -122,7 +111,7 @@ def read_traffic(
     """
     results = []
     for name, (score, truth, chance) in _questions(traffic, people).items():
-        value, p_value = permutation_test(score, traffic.sizes, truth, blocks=blocks, draws=9999)
+        value, p_value = permutation_test(score, traffic.sizes, truth, draws=9999)
         results.append((name, value, chance, p_value, truth.size))
     return pd.DataFrame(results, columns=["inferred", "score", "chance", "p_value", "messages"])
 

@@ -17,6 +17,7 @@ from gctr.vision.background import Mog2Background
 from gctr.vision.roi import find_boxes
 
 Octets = NDArray[np.uint8]
+MOST_PIXELS = 60_000
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,13 @@ def follow_regions(frames: Iterable[Octets], plate: Octets) -> Iterator[Frame]:
         yield Frame(number, image, Region.of(find_boxes(model.apply(image)), plate.shape[:2]))
 
 
-def spread(frames: Sequence[Frame], count: int, most_pixels: int = 60_000) -> list[Frame]:
+def spread(frames: Sequence[Frame], count: int) -> list[Frame]:
     """Return `count` of the frames, evenly spread in time, ends left out.
 
-    Frames whose region has more than `most_pixels`, or whose largest box is cut by the picture's side, are passed
+    Frames whose region has more than `MOST_PIXELS`, or whose largest box is cut by the picture's side, are passed
     over if enough others are left: attacks take time in proportion, and half a person makes a poor picture.
     """
-    small = [f for f in frames if f.region.pixels.size <= most_pixels]
+    small = [f for f in frames if f.region.pixels.size <= MOST_PIXELS]
     if len(small) < count:
         small = sorted(
             sorted(frames, key=lambda f: f.region.pixels.size)[: 2 * count], key=lambda f: f.number
