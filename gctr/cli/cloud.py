@@ -111,7 +111,7 @@ def retain(
 ) -> None:
     """Delete segments that are older than allowed and not held, and backgrounds that none needs any more."""
     from gctr.parties.home import open_cloud
-    from gctr.parties.upkeep import retain as prune
+    from gctr.parties.retention import retain as prune
 
     with closing(open_cloud(folder)) as cloud:
         gone = prune(cloud, days * 86400)
@@ -129,8 +129,8 @@ def hold(
 ) -> None:
     """Keep segments for a purpose whatever their age; or list holds, or end one."""
     from gctr.parties.home import open_cloud
-    from gctr.parties.upkeep import hold as keep
-    from gctr.parties.upkeep import holds, release
+    from gctr.parties.retention import hold as keep
+    from gctr.parties.retention import holds, release
 
     with closing(open_cloud(folder)) as cloud:
         if end is not None:

@@ -83,6 +83,12 @@ def await_again(index: sqlite3.Connection, camera: str, sequence: int) -> None:
     index.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?)", (camera, sequence, sequence))
 
 
+def uncount(index: sqlite3.Connection, camera: str, segments: int, size: int) -> None:
+    """Take segments that left the index off their camera's counts; `size` in bytes, of all of them."""
+    update = "UPDATE cameras SET segments = segments - ?, bytes = bytes - ? WHERE camera = ?"
+    index.execute(update, (segments, size, camera))
+
+
 def _admit(index: sqlite3.Connection, header: Header) -> Order:
     camera, sequence = header.camera, header.sequence
     query = "SELECT next_sequence FROM cameras WHERE camera = ?"

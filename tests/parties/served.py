@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 
+from gctr.parties.arrivals import Stamp
+from gctr.parties.cloud import Cloud
 from gctr.parties.envelope import seal
 from gctr.parties.keyfile import Key
 from gctr.parties.messages import Header, ObjectVideo, SealedPatch, encode
@@ -12,6 +14,7 @@ from gctr.parties.serving import _load_kernels, serve
 from gctr.vision.coding import encode_plate
 
 SIZE = (64, 48)
+DAY = 86400.0
 FRAMES = 2
 
 
@@ -33,6 +36,20 @@ def segment(key: Key, sequence: int, camera="cam-1", *, payload=300, version=1, 
     patch = SealedPatch(7, bytes(12), os.urandom(payload))
     body = encode(ObjectVideo([], [0.0, 0.1], b"", [patch]))
     return seal(key, header("segment", camera, sequence, version=version, mode=mode), body)
+
+
+def ten_days(folder, key: Key) -> Cloud:
+    """Ten segments on two backgrounds: 0 to 4, a day old each step, on version 1; 5 to 9 on version 2."""
+    cloud = Cloud(folder, key, clock=lambda: 10 * DAY)
+    cloud.put(background(key, version=1))
+    cloud.put(background(key, version=2))
+    for k in range(10):
+        cloud.receive(segment(key, k, version=1 + k // 5), Stamp(k * DAY, 10 * DAY))
+    return cloud
+
+
+def stored(cloud) -> list[int]:
+    return [found.sequence for found in cloud.segments("cam-1")]
 
 
 class Away:

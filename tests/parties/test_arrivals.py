@@ -10,8 +10,8 @@ from gctr.parties.cloud import Cloud
 from gctr.parties.envelope import open_message, seal
 from gctr.parties.index import Index
 from gctr.parties.keyfile import Key
+from gctr.parties.retention import retain
 from gctr.parties.store import Refused
-from gctr.parties.upkeep import retain
 
 from .served import background, header, segment
 

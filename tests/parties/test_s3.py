@@ -14,8 +14,9 @@ import pytest
 
 from gctr.parties.cloud import Cloud
 from gctr.parties.keyfile import new_key
+from gctr.parties.retention import retain
 from gctr.parties.store import StoreError, StoreFailed
-from gctr.parties.upkeep import repair, retain, verify
+from gctr.parties.upkeep import repair, verify
 
 from .served import background, segment
 

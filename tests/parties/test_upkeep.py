@@ -1,4 +1,4 @@
-"""Verify, repair, retain: what is wrong is found, what can be saved is, what must go goes, what is held stays."""
+"""Verify and repair: what is wrong is found, and what can be saved is."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from gctr.parties.blobs import blob_name
 from gctr.parties.cloud import Cloud
 from gctr.parties.keyfile import new_key
 from gctr.parties.store import Refused, StoreError, StoreFailed
-from gctr.parties.upkeep import hold, holds, release, repair, reset_index, retain, verify
+from gctr.parties.upkeep import repair, reset_index, verify
 
 from .served import background, damage, segment
 
@@ -116,52 +116,6 @@ def test_a_lost_index_is_built_again_from_the_files(tmp_path, cloud, damage):
 
 def test_a_whole_index_is_not_reset(cloud):
     assert reset_index(cloud.folder) is None
-
-
-def test_retention_goes_by_capture_time_and_keeps_what_is_held(cloud):
-    number = hold(cloud, "cam-1", 1, 2, "incident 7", until=20 * DAY)
-    gone = retain(cloud, 3 * DAY, now=10 * DAY)
-    assert stored(cloud) == [1, 2, 7, 8, 9]
-    assert (gone.segments, gone.backgrounds) == (5, 0), "version 1 is under held segments"
-    assert verify(cloud) == []
-    release(cloud, number)
-    gone = retain(cloud, 3 * DAY, now=10 * DAY)
-    assert stored(cloud) == [7, 8, 9]
-    assert (gone.segments, gone.backgrounds) == (2, 1)
-    assert cloud.index.backgrounds("cam-1") == [2]
-    assert len(list(cloud.blobs.names())) == 4
-    assert cloud.index.totals()[0][1] == 3
-
-
-def test_a_hold_ends_with_its_time(cloud):
-    hold(cloud, "cam-1", 0, 0, "incident 8", until=11 * DAY)
-    assert retain(cloud, DAY, now=10 * DAY).segments == 8
-    assert retain(cloud, DAY, now=12 * DAY).segments == 2
-    assert len(holds(cloud)) == 1
-
-
-def test_a_hold_needs_a_purpose_and_a_range(cloud):
-    for purpose, first, last in ((" ", 0, 1), ("incident", 2, 1)):
-        with pytest.raises(StoreError, match="needs a purpose and a range"):
-            hold(cloud, "cam-1", first, last, purpose, 1.0)
-    with pytest.raises(StoreError, match="no hold 9"):
-        release(cloud, 9)
-
-
-def test_the_newest_background_stays_without_segments(cloud):
-    assert retain(cloud, 0.0, now=11 * DAY).segments == 10
-    assert cloud.index.backgrounds("cam-1") == [2]
-
-
-def test_a_deletion_that_was_interrupted_is_finished(cloud, monkeypatch):
-    monkeypatch.setattr(cloud.blobs, "delete", lambda name: (_ for _ in ()).throw(StoreError("killed")))
-    with pytest.raises(StoreError, match="killed"):
-        retain(cloud, 3 * DAY, now=10 * DAY)
-    assert len(list(cloud.blobs.names())) == 12
-    monkeypatch.undo()
-    assert repair(cloud).deleted == 8, "seven segments and the background under them"
-    assert stored(cloud) == [7, 8, 9]
-    assert verify(cloud) == []
 
 
 def test_a_foreign_message_is_never_taken_up(cloud):
