@@ -2,13 +2,19 @@
 
 import pytest
 
+from gctr.parties.keyfile import new_key
 from gctr.parties.retention import hold, holds, release, retain
 from gctr.parties.store import StoreError
 from gctr.parties.upkeep import repair, verify
 
-from .test_upkeep import DAY, cloud, stored
+from .served import DAY, stored, ten_days
 
-__all__ = ["cloud"]  # a fixture
+
+@pytest.fixture
+def cloud(tmp_path):
+    cloud = ten_days(tmp_path, new_key("store"))
+    yield cloud
+    cloud.close()
 
 
 def test_retention_goes_by_capture_time_and_keeps_what_is_held(cloud):

@@ -2,37 +2,26 @@
 
 import pytest
 
-from gctr.parties.arrivals import Stamp
 from gctr.parties.blobs import blob_name
 from gctr.parties.cloud import Cloud
 from gctr.parties.keyfile import new_key
-from gctr.parties.store import Refused, StoreError, StoreFailed
+from gctr.parties.store import Refused, StoreFailed
 from gctr.parties.upkeep import repair, reset_index, verify
 
-from .served import background, damage, segment
+from .served import damage, segment, stored, ten_days
 
 KEY = new_key("store")
-DAY = 86400.0
 
 
 @pytest.fixture
 def cloud(tmp_path):
-    """Ten segments on two backgrounds: 0 to 4, a day old each step, on version 1; 5 to 9 on version 2."""
-    cloud = Cloud(tmp_path, KEY, clock=lambda: 10 * DAY)
-    cloud.put(background(KEY, version=1))
-    cloud.put(background(KEY, version=2))
-    for k in range(10):
-        cloud.receive(segment(KEY, k, version=1 + k // 5), Stamp(k * DAY, 10 * DAY))
+    cloud = ten_days(tmp_path, KEY)
     yield cloud
     cloud.close()
 
 
 def blob(cloud, sequence):
     return cloud.folder / "blobs" / cloud.index.segment_file("cam-1", sequence)
-
-
-def stored(cloud):
-    return [segment.sequence for segment in cloud.segments("cam-1")]
 
 
 def test_a_whole_store_has_no_findings(cloud):
