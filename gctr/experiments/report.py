@@ -32,18 +32,18 @@ from gctr.experiments.parameters import find_notebooks, read_notebook
 
 _BADGES = {HOLDS: "holds", FAILS: "fails", CONDITIONAL: "conditional"}
 _FIGURES = {
-    "H1": ("05_bandwidth", "rates"),
-    "H2": ("05_bandwidth", "storage"),
-    "H3": ("05_bandwidth", "composed"),
-    "H4": ("06_throughput", "ratios"),
-    "H5": ("06_throughput", "access"),
-    "H6": ("07_cryptanalysis", "side-by-side"),
-    "H7": ("07_cryptanalysis", "collisions"),
-    "H8": ("08_privacy_leakage", "rank1"),
-    "H9": ("01_pipeline", "stages"),
-    "H10": ("02_roi", "coverage"),
+    "H1": ("05_bandwidth", "rates", "Bytes of a frame against its quality inside the objects, by codec"),
+    "H2": ("05_bandwidth", "storage", "What a day needs in storage, by the time in which something moves"),
+    "H3": ("05_bandwidth", "composed", "A frame, and the same as the cloud composes it"),
+    "H4": ("06_throughput", "ratios", "Speed against counter mode, by message size"),
+    "H5": ("06_throughput", "access", "What it costs to decrypt a part alone"),
+    "H6": ("07_cryptanalysis", "side-by-side", "One frame as it travels, and as attackers recover it"),
+    "H7": ("07_cryptanalysis", "collisions", "Messages whose keystream was used before"),
+    "H8": ("08_privacy_leakage", "rank1", "How often a masked face is named, by mask and by size"),
+    "H9": ("01_pipeline", "cloud", "What the cloud holds, and what it composes of it"),
+    "H10": ("02_roi", "live", "What a frame costs a live camera, stage by stage"),
 }
-"""The figure that stands beside each claim."""
+"""The figure that stands beside each claim, and what it shows."""
 _METHOD = """Each number comes out of a notebook that ran from its first cell to its last on footage with a known
 checksum. Claims are the paper's own words taken apart into statements that a measurement can decide; a notebook makes
 its verdict from the number it measured. Rivals are measured in the same run at their best setting, at equal quality
@@ -172,7 +172,7 @@ def _section(label: str, executed: Sequence[Path]) -> str:
 
 
 def _claim(row: dict[str, str], numbers: pd.DataFrame, label: str) -> str:
-    notebook, name = _FIGURES[row["claim"]]
+    notebook, name, caption = _FIGURES[row["claim"]]
     lines = [
         [
             _text(found["condition"]),
@@ -184,7 +184,7 @@ def _claim(row: dict[str, str], numbers: pd.DataFrame, label: str) -> str:
         for found in numbers.to_dict("records")
     ]
     table = _table(["condition", "verdict", "number", "measured", "n"], lines) if lines else ""
-    figure = _figure(f"{notebook}.{label}.{name}.png", f"{notebook}, {name}") if lines else ""
+    figure = _figure(f"{notebook}.{label}.{name}.png", f"{caption} ({notebook}).") if lines else ""
     heading = f"<h3>{row['claim']} <span>{_text(row['text'])}</span> {_badge(row['verdict'])}</h3>"
     return f"<article>{heading}<div class='claim'><div>{table}</div>{figure}</div></article>"
 
