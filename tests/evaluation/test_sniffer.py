@@ -1,6 +1,7 @@
 """The sniffer finds what lies open, and nothing where the parties keep their word."""
 
 import socket
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,57 +11,53 @@ from gctr.evaluation import sniffer, sniffer_search, sniffer_tap
 from ..parties.conftest import KnownFaces, make_street
 
 
-def faces_by_frame(street):
-    return {5 + k: [boxes[k] for boxes in street.faces.values()] for k in range(len(street.faces[0]))}
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """Return what records a session, each once: ten empty frames, then a street with people."""
 
-
-SESSIONS = {}
-FOUND = {}
-
-
-def found_in(mode, tls, tmp_path_factory):
-    """Search each session once."""
-    if (mode, tls) not in FOUND:
-        FOUND[mode, tls] = sniffer.search(session(mode, tls, tmp_path_factory)).set_index(["what", "where"])[
-            "found"
-        ]
-    return FOUND[mode, tls]
-
-
-def session(mode, tls, tmp_path_factory):
-    """Record each session once."""
-    if (mode, tls) not in SESSIONS:
+    @cache
+    def record(mode, tls):
         street = make_street()
         still = [(0.0, street.frames[0])] * 10
-        SESSIONS[mode, tls] = sniffer.record_session(
+        faces = {15 + k: [boxes[k] for boxes in street.faces.values()] for k in range(len(street.faces[0]))}
+        return sniffer.record_session(
             [*still, *((1 + t, frame) for t, frame in street.timed())],
-            {10 + k: boxes for k, boxes in faces_by_frame(street).items()},
+            faces,
             tmp_path_factory.mktemp("session"),
             mode=mode,
             tls=tls,
             segment_frames=5,
             detector=KnownFaces(),
         )
-    return SESSIONS[mode, tls]
+
+    return record
+
+
+@pytest.fixture(scope="module")
+def found(session):
+    """Return what searches a session, each once."""
+
+    @cache
+    def search(mode, tls):
+        return sniffer.search(session(mode, tls)).set_index(["what", "where"])["found"]
+
+    return search
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
 @pytest.mark.parametrize("mode", ["bucket_gcm", "bucket_ctr", "ctr", "gctr"])
-def test_no_face_and_no_key_passes_or_stays(mode, tls, tmp_path_factory):
-    found = found_in(mode, tls, tmp_path_factory)
+def test_no_face_and_no_key_passes_or_stays(mode, tls, found):
+    seen = found(mode, tls)
     for what in ("face pixels", "coded faces", "unmask key"):
-        assert found[what].sum() == 0, f"the cloud never sees one: {found}"
-    assert found["storage key"]["wire"] == 0
-    assert found["coded background"]["wire"] == 0
-    assert found["coded background"]["cloud's disk"] == 0
+        assert seen[what].sum() == 0, f"the cloud never sees one: {seen}"
+    assert seen["storage key"]["wire"] == 0
+    assert seen["coded background"]["wire"] == 0
+    assert seen["coded background"]["cloud's disk"] == 0
 
 
-def test_the_search_sees_what_is_there(tmp_path_factory):
+def test_the_search_sees_what_is_there(found):
     """The cloud holds the storage key, on disk and in memory; without TLS tokens pass openly; with it they do not."""
-    plain = sniffer.search(session("bucket_gcm", False, tmp_path_factory)).set_index(["what", "where"])[
-        "found"
-    ]
-    tls = sniffer.search(session("bucket_gcm", True, tmp_path_factory)).set_index(["what", "where"])["found"]
+    plain, tls = found("bucket_gcm", False), found("bucket_gcm", True)
     assert (plain["tokens"]["wire"], tls["tokens"]["wire"]) == (2, 0)
     assert plain["tokens"]["cloud's disk"] == 0
     assert plain["storage key"]["cloud's disk"] >= 1
@@ -94,8 +91,8 @@ def test_a_tap_outlives_a_cloud_that_is_away():
     assert tap.streams() == [b"hello"]
 
 
-def test_sizes_tell_when_somebody_is_there(tmp_path_factory):
-    told = sniffer.what_sizes_tell(session("bucket_gcm", True, tmp_path_factory))
+def test_sizes_tell_when_somebody_is_there(session):
+    told = sniffer.what_sizes_tell(session("bucket_gcm", True))
     assert told["segments"] == 8
     assert told["presence_auc"] == 1.0, (
         "an empty segment is always smaller: this leak is measured, not hidden"
@@ -103,7 +100,7 @@ def test_sizes_tell_when_somebody_is_there(tmp_path_factory):
     assert told["count_correlation"] > 0.5
 
 
-def test_sizes_without_variety_tell_nothing(tmp_path_factory):
-    recorded = session("bucket_gcm", True, tmp_path_factory)
+def test_sizes_without_variety_tell_nothing(session):
+    recorded = session("bucket_gcm", True)
     told = sniffer.what_sizes_tell(recorded._replace(sent=recorded.sent.assign(size=1, objects=1)))
     assert np.isnan(told["presence_auc"]) and np.isnan(told["count_correlation"])
