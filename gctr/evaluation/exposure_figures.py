@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from gctr.evaluation.exposure import EXPOSED, Image
 
 STYLES = ("-", "--", "-.", ":")
+_TICKS = [m * 10.0**k for k in range(-2, 2) for m in (1, 2, 5)] + [100.0]
 Box = tuple[int, int, int, int]
 
 
@@ -59,6 +60,7 @@ def draw_exposed(shares: Mapping[str, pd.Series], width: float = 3.5) -> Figure:
     ax.axhline(100 * EXPOSED, color="#888888", lw=0.6, ls=(0, (1, 2)))
     ax.set(xscale="log", xlabel=f"faces, worst first (% of {n})", ylabel="of the face's box seen (%)")
     ax.set(xlim=(50 / max(n, 1), 100), ylim=(0, 100))
-    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xticks(ticks := [k for k in _TICKS if k >= 50 / max(n, 1)], [f"{k:g}" for k in ticks])
+    ax.minorticks_off()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=1)
     return figure

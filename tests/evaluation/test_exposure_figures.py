@@ -1,10 +1,13 @@
 """The figures of notebook 03 on few faces and on none."""
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
+from gctr.evaluation.exposure import detected_faces, exposure, summarise
 from gctr.evaluation.exposure_figures import around, draw_exposed, largest_face
 
 FRAMES = [np.full((48, 64, 3), k, np.uint8) for k in range(3)]
@@ -39,3 +42,10 @@ def test_the_curve_falls_from_the_worst_face_and_the_legend_counts(shares, label
     if height:
         assert line.get_xdata().tolist() == [12.5, 25, 50, 75, 100]
     plt.close(figure)
+
+
+def test_a_clip_without_faces_gives_a_table_of_numbers():
+    found = detected_faces(FRAMES, SimpleNamespace(detect=lambda image: np.empty((0, 5))))
+    assert list(found) == ["frame", "track_id", "x0", "y0", "x1", "y1"] and found.empty
+    assert (found["x1"] - found["x0"]).describe()["count"] == 0
+    assert summarise(found, exposure(found, []))["exposed"] == 0
