@@ -5,7 +5,6 @@ References: NIST SP 800-38A (CTR); `gctr.cipher` for GCTR version 1. Oracle: Ope
 """
 
 import warnings
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,6 @@ from gctr.cipher._buffers import (
     NONCE_SIZES,
     SEED_SIZES,
     BytesLike,
-    Octets,
     as_secret,
     check_range,
     result_like,
@@ -126,7 +124,13 @@ def gctr_xor(
     """
     warn_insecure()
     key, seed = as_secret(key, "key", KEY_SIZES), as_secret(seed, "seed", SEED_SIZES)
-    return _xor_groups(partial(gctr_piece, key, seed), data, size, offset, params, out, threads)
+    src, dst = source_and_target(data, out)
+    size = _whole_size(size, offset, src.size)
+    if src.size:
+        in_threads(
+            partial(gctr_piece, key, seed, size, params), offset, src, dst, params.group_bytes, threads
+        )
+    return result_like(data, out, dst)
 
 
 def bucket_ctr_xor(
@@ -172,8 +176,14 @@ def bucket_ctr_xor(
     A (key, nonce) pair must serve one message only, whatever its seed and size.
     """
     key, nonce = as_secret(key, "key", KEY_SIZES), as_secret(nonce, "nonce", NONCE_SIZES)
-    piece = partial(bucket_ctr_piece, key, nonce, as_secret(seed, "seed", SEED_SIZES))
-    return _xor_groups(piece, data, size, offset, params, out, threads, check_bucket_limit)
+    seed = as_secret(seed, "seed", SEED_SIZES)
+    src, dst = source_and_target(data, out)
+    size = _whole_size(size, offset, src.size)
+    check_bucket_limit(size, params)
+    if src.size:
+        piece = partial(bucket_ctr_piece, key, nonce, seed, size, params)
+        in_threads(piece, offset, src, dst, params.group_bytes, threads)
+    return result_like(data, out, dst)
 
 
 def check_bucket_limit(size: int, params: GctrParams) -> None:
@@ -195,26 +205,6 @@ def check_bucket_limit(size: int, params: GctrParams) -> None:
             f"{size} bytes have more than 2**32 buckets, the bucket counter would wrap into reuse; "
             "split the data under several nonces or raise group_size"
         )
-
-
-def _xor_groups(
-    piece: Callable[[int, GctrParams, int, Octets, Octets], None],
-    data: BytesLike,
-    size: int | None,
-    offset: int,
-    params: GctrParams,
-    out: BytesLike | None,
-    threads: int,
-    check: Callable[[int, GctrParams], None] | None = None,
-) -> Any:
-    """Call ``piece(size, params, offset, src, dst)`` on the data, cut between groups among the threads."""
-    src, dst = source_and_target(data, out)
-    whole = _whole_size(size, offset, src.size)
-    if check is not None:
-        check(whole, params)
-    if src.size:
-        in_threads(partial(piece, whole, params), offset, src, dst, params.group_bytes, threads)
-    return result_like(data, out, dst)
 
 
 def _whole_size(size: int | None, offset: int, length: int) -> int:
