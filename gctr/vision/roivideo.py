@@ -31,6 +31,8 @@ from gctr.vision.running import CELL, RunningBackground
 
 DARK, SCALE = 16, 219 / 255  # limited range: black, and its grey levels per full-range one
 DEADBAND = 10.0  # grey levels of exposure change below which relighting costs more than it brings
+RELIT = (1.0, 0.75, 0.5, 0.25)  # shares of an exposure that are tried
+CLIPPED = 0.01  # share of the pixels sent that may be clipped
 CLOSING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
 
 
@@ -131,7 +133,7 @@ def inverse(exposure: Exposure) -> Exposure:
 
 @dataclass(frozen=True)
 class RoiPicture:
-    """A picture in the plate's light, the pixels of it to send, and how it was lit."""
+    """A picture in the plate's light or nearer to it, the pixels of it to send, and how it was lit."""
 
     picture: I420
     mask: NDArray[np.bool_]
@@ -145,7 +147,8 @@ def find_objects(
     """Run the background model over `pictures`; yield each with what of it is to be sent.
 
     With noise the tolerance rises to five mean absolute deviations (four standard deviations). `light` brings
-    pictures whose exposure moved by more than 10 grey levels into the plate's light.
+    pictures whose exposure moved by more than 10 grey levels into the plate's light, or as near to it as objects can go
+    without being clipped.
     """
     model = RunningBackground(to_bgr(plate))
     for picture in pictures:
@@ -154,7 +157,22 @@ def find_objects(
         exposure = model.exposure if light and _moved(model.exposure) else Exposure(1.0, 0.0)
         lit = relight(picture, exposure)
         mask = object_mask(lit, plate, model.cells, tolerance=max(tolerance, 5 * noise), grow=grow)
-        yield RoiPicture(lit, mask, exposure, model.cells)
+        kept = _unclipped(picture, mask, exposure)
+        yield RoiPicture(relight(picture, kept), mask, kept, model.cells)
+
+
+def _unclipped(picture: I420, mask: NDArray[np.bool_], exposure: Exposure) -> Exposure:
+    """Return as much of `exposure` as clips next to none of what is sent: what is clipped cannot be undone.
+
+    A bright vehicle for which the camera closes its iris would be white without detail in the plate's light.
+    """
+    sent = np.bincount(picture[: len(mask)][mask], minlength=256)
+    for share in RELIT:
+        gain, offset = 1 + share * (exposure.gain - 1), share * exposure.offset
+        luma = gain * (np.arange(256) - DARK) + DARK + offset * SCALE
+        if sent[(luma < 0) | (luma > 255)].sum() <= CLIPPED * sent.sum():
+            return Exposure(gain, offset)
+    return Exposure(1.0, 0.0)
 
 
 def _moved(exposure: Exposure) -> bool:

@@ -144,6 +144,19 @@ def test_relighting_comes_back(plate, exposure):
     assert np.abs(back.astype(int) - plate).max() <= 2
 
 
+def test_what_is_too_bright_for_the_plates_light_keeps_its_detail(plate):
+    captured = []
+    for k in range(6):
+        frame = to_bgr(relight(plate, Exposure(0.75, -5)))
+        x0, y0, x1, y1 = box_at(k)
+        frame[y0:y1, x0:x1] = np.where(np.arange(24)[None, :, None] % 8 < 4, 200, 245)
+        captured.append(to_i420(frame))
+    for k, r in enumerate(find_objects(captured, plate)):
+        there = boxes_to_mask([box_at(k)], SIZE)
+        assert r.mask[there].mean() > 0.9
+        assert error(relight(r.picture, inverse(r.exposure)), captured[k], there) < 1.5
+
+
 def test_an_exposure_step_is_coded_as_two_numbers(plate, pictures):
     dimmed = [relight(picture, Exposure(0.75, -5)) for picture in pictures[6:]]
     found = list(find_objects(pictures[:6] + dimmed, plate))
