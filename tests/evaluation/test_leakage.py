@@ -65,6 +65,15 @@ def test_random_features_are_at_chance():
     assert found["at_chance"] and found["low"] <= 1 / 40 <= found["high"]
 
 
+def test_to_name_the_one_who_is_seen_most_is_chance():
+    who, truth = np.array([0, 1, 2]), np.repeat([0, 1, 2], [16, 2, 2])
+    stubborn = attack(
+        lambda gallery, who, probes: np.tile(who == 0, (len(probes), 1)), who, who, truth, truth
+    )
+    found = summary(stubborn)
+    assert found["rank1"] == pytest.approx(0.8) and found["chance"] == 0.8 and found["at_chance"]
+
+
 def test_solid_is_at_chance_and_blur_and_pixelate_are_not(faces):
     styles = {
         "solid": MaskStyle(),
