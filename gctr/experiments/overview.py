@@ -139,10 +139,10 @@ def matrix_figure(table: pd.DataFrame) -> Figure:
     """
     labels = list(dict.fromkeys(table["dataset"]))
     lines = list(dict.fromkeys(zip(table["claim"], table["condition"], strict=True)))
-    figure, ax = plt.subplots(figsize=(PAGE, 0.25 * len(lines) + 0.55))
+    figure, ax = plt.subplots(figsize=(PAGE, 0.25 * len(lines) + 0.65))
     edges = np.linspace(_LEFT, 1, len(labels) + 1)
     for label, x in zip(labels, edges, strict=False):
-        ax.text(x, -0.75, label, va="center", fontsize=6.5, color="#444444")
+        ax.text(x, -0.95, label.replace("-", "-\n", 1), va="center", fontsize=6.5, color="#444444")
     for row, (claim, condition) in enumerate(lines):
         _draw_line(ax, row, claim, condition, first=row == 0 or lines[row - 1][0] != claim)
     for found in table.to_dict("records"):
@@ -153,12 +153,12 @@ def matrix_figure(table: pd.DataFrame) -> Figure:
             found,
         )
     _draw_key(ax, len(lines) + 0.25)
-    ax.set(xlim=(0, 1), ylim=(len(lines) + 0.7, -1.2))
+    ax.set(xlim=(0, 1), ylim=(len(lines) + 0.7, -1.5))
     ax.axis("off")
     return figure
 
 
-_LEFT = 0.36
+_LEFT = 0.33
 _CONDITION = {"va": "center", "fontsize": 5.5, "color": "#666666"}
 
 
@@ -172,9 +172,14 @@ def _draw_line(ax: Axes, row: int, claim: str, condition: str, first: bool) -> N
 
 def _draw_measurement(ax: Axes, x: float, row: int, found: dict) -> None:
     number, _, interval = number_text(found).partition(" [")
-    _draw_mark(ax, x + 0.008, row, found["verdict"], 4.5)
-    ax.text(x + 0.022, row - 0.2 * bool(interval), number, va="center", fontsize=6)
-    ax.text(x + 0.022, row + 0.22, interval.rstrip("]").replace(", ", " to "), _CONDITION)
+    _draw_mark(ax, x + 0.006, row, found["verdict"], 4.5)
+    ax.text(x + 0.018, row - 0.2 * bool(interval), number, va="center", fontsize=6)
+    if interval:
+        ax.text(x + 0.018, row + 0.22, " to ".join(map(_brief, (found["low"], found["high"]))), _CONDITION)
+
+
+def _brief(value: float) -> str:
+    return f"{value:.3g}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def _draw_mark(ax: Axes, x: float, y: float, verdict: str, size: float) -> None:
