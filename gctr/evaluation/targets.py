@@ -5,6 +5,9 @@ measured.
 status is 1 if one does not hold. A rival has two rows where the objects have a setting of their own, slower than
 the rival's or with trellis quantisation; the table `coding` of the same notebook tells what that costs in time.
 
+The last row of each noise sets the best form of any encoder against the strongest whole frames of any, under the bound
+that was set for x264's.
+
 Limit: the bounds were set for this clip; on other footage they only give orientation.
 """
 
@@ -42,11 +45,25 @@ def targets(rates: pd.DataFrame, *, at: float = 36.0) -> pd.DataFrame:
             for form in filter(None, (rival, OWN.get(rival))):
                 ratio = _at(rates, noise, "ROI", form, at) / full
                 rows.append((noise, rival, form, ratio, bounds[column], _holds(ratio, bounds[column])))
+        best = [_least(rates, noise, kind, at) for kind in ("full", "ROI")]
+        if all(best):
+            (full, against), (sent, form) = best
+            bound = BOUNDS["H.264"][column]
+            rows.append(
+                (noise, f"strongest: {against}", form, sent / full, bound, _holds(sent / full, bound))
+            )
     return pd.DataFrame(rows, columns=["noise", "against", "form", "ratio", "bound", "holds"])
 
 
 def _holds(ratio: float, bound: float) -> bool | None:
     return None if np.isnan(ratio) else bool(ratio <= bound)
+
+
+def _least(rates: pd.DataFrame, noise: float, kind: str, at: float) -> tuple[float, str] | None:
+    """Return the lowest rate and whose it is; denoised pictures are not what the others code."""
+    forms = rates.loc[(rates["noise"] == noise) & (rates["kind"] == kind), "form"].unique()
+    found = [(_at(rates, noise, kind, form, at), form) for form in forms if "denoised" not in form]
+    return min(((rate, form) for rate, form in found if not np.isnan(rate)), default=None)
 
 
 def _at(rates: pd.DataFrame, noise: float, kind: str, form: str, at: float) -> float:

@@ -108,6 +108,16 @@ def test_targets_set_measured_beside_bound(tmp_path, capsys):
     assert "bound" in capsys.readouterr().out
 
 
+def test_the_last_target_is_the_best_against_the_strongest():
+    rates = made_rates(0.5)
+    rates.loc[(rates["form"] == "H.265") & (rates["kind"] == "full"), "bytes_per_frame"] *= 0.9
+    rates.loc[(rates["form"] == "AV1") & (rates["kind"] == "ROI"), "bytes_per_frame"] *= 0.8
+    last = targets(rates).groupby("noise").tail(1)
+    assert last["against"].tolist() == ["strongest: H.265"] * 2 and last["form"].tolist() == ["AV1"] * 2
+    assert last["ratio"].to_numpy() == pytest.approx(0.5 * 0.8 / 0.9)
+    assert last["holds"].tolist() == [True, True]
+
+
 def test_the_figure_of_ratios_names_rivals_and_leaves_out_what_was_not_reached():
     rows = [
         (0.0, "ROI", "AV1", "AV1", 0.6),
