@@ -45,13 +45,9 @@ def targets(rates: pd.DataFrame, *, at: float = 36.0) -> pd.DataFrame:
             for form in filter(None, (rival, OWN.get(rival))):
                 ratio = _at(rates, noise, "ROI", form, at) / full
                 rows.append((noise, rival, form, ratio, bounds[column], _holds(ratio, bounds[column])))
-        best = [_least(rates, noise, kind, at) for kind in ("full", "ROI")]
-        if all(best):
-            (full, against), (sent, form) = best
-            bound = BOUNDS["H.264"][column]
-            rows.append(
-                (noise, f"strongest: {against}", form, sent / full, bound, _holds(sent / full, bound))
-            )
+        (full, against), (sent, form) = (_least(rates, noise, kind, at) for kind in ("full", "ROI"))
+        ratio, bound = sent / full, BOUNDS["H.264"][column]
+        rows.append((noise, f"strongest: {against}", form, ratio, bound, _holds(ratio, bound)))
     return pd.DataFrame(rows, columns=["noise", "against", "form", "ratio", "bound", "holds"])
 
 
@@ -59,11 +55,14 @@ def _holds(ratio: float, bound: float) -> bool | None:
     return None if np.isnan(ratio) else bool(ratio <= bound)
 
 
-def _least(rates: pd.DataFrame, noise: float, kind: str, at: float) -> tuple[float, str] | None:
-    """Return the lowest rate and whose it is; denoised pictures are not what the others code."""
+def _least(rates: pd.DataFrame, noise: float, kind: str, at: float) -> tuple[float, str]:
+    """Return the lowest rate, nan if there is none, and whose it is.
+
+    Denoised pictures are left out: they are not what the others code.
+    """
     forms = rates.loc[(rates["noise"] == noise) & (rates["kind"] == kind), "form"].unique()
     found = [(_at(rates, noise, kind, form, at), form) for form in forms if "denoised" not in form]
-    return min(((rate, form) for rate, form in found if not np.isnan(rate)), default=None)
+    return min((one for one in found if not np.isnan(one[0])), default=(float("nan"), ""))
 
 
 def _at(rates: pd.DataFrame, noise: float, kind: str, form: str, at: float) -> float:
