@@ -42,5 +42,9 @@ def _curve(rates: ArrayLike, quality: ArrayLike) -> tuple[PchipInterpolator, flo
     r, q = np.asarray(rates, dtype=float), np.asarray(quality, dtype=float)
     if r.shape != q.shape or r.size < 2:
         raise ValueError("a rate curve needs at least two points, a rate and a quality each")
+    if not np.isfinite(q).all():
+        raise ValueError(
+            "a rate curve needs finite qualities: take frames in which something moves, coded with loss"
+        )
     order = np.argsort(q)
     return PchipInterpolator(q[order], np.log(r[order])), float(q.min()), float(q.max())

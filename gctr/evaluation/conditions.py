@@ -81,7 +81,7 @@ def ratios_over_time(
     DataFrame
         `ratios` with a column `start`, the stretch's first frame. The plate, which is paid for once, is not counted;
         stretches without an object, or of less than half the length, are left out; one that does not reach `at` has
-        nan.
+        nan. Without rows where no stretch is left.
     """
     found = []
     for start in range(0, len(material.source) - length // 2, length):
@@ -93,4 +93,5 @@ def ratios_over_time(
         table = sweep(stretch, {(kind, form): qualities for kind in ("full", "ROI")}, progress=False)
         table["bytes_per_frame"] -= table["background_per_frame"]
         found.append(ratios(table, at=at).assign(start=start))
-    return pd.concat(found, ignore_index=True)
+    none = pd.DataFrame(columns=["noise", "start", "sent", "full", "ratio"], dtype=float)
+    return pd.concat(found, ignore_index=True) if found else none

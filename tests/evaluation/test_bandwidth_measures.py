@@ -88,6 +88,8 @@ def test_bd_rate_against_a_closed_form_and_outside_the_range():
     assert np.isnan(bd_rate([1, 2], [30, 31], [1, 2], [33, 34]))
     with pytest.raises(ValueError, match="two points"):
         rate_at([1], [30], 30)
+    with pytest.raises(ValueError, match="take frames in which something moves"):
+        rate_at([1, 2], [np.nan, np.nan], 30)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +154,7 @@ def test_stretches_of_one_kind_of_motion_agree_and_leave_the_plate_out(material)
     whole = compare_gops(material, [8], [20, 32], at=35.0)["ratio"].item()
     assert found["ratio"].median() < whole
     assert ratios_over_time(material, [20, 32], at=35.0, length=20)["start"].tolist() == [0]
+    assert ratios_over_time(material, [20, 32], length=100)["ratio"].describe()["count"] == 0
 
 
 def test_the_floor_of_whole_frames_is_what_the_empty_scene_costs(clip, material):
