@@ -46,7 +46,7 @@ def denoise(pictures: Iterable[I420], *, frames: int = 17, strength: float = 0.0
         yield from _pull(graph)
 
 
-def hint(picture: I420, index: int, boxes: ArrayLike, outside: float) -> av.VideoFrame:
+def hint(picture: I420, index: int, boxes: ArrayLike, outside: float, *, fps: int = 10) -> av.VideoFrame:
     """Return picture number `index` as a frame that tells the encoder to code all but `boxes` coarsely.
 
     Parameters
@@ -59,6 +59,8 @@ def hint(picture: I420, index: int, boxes: ArrayLike, outside: float) -> av.Vide
         xyxy of the objects.
     outside : float
         Change of the quantiser elsewhere, as a share of its range, 0 to 1.
+    fps : int
+        Frames a second of the encoder, whose clock counts pictures.
     """
     rows = np.asarray(boxes, dtype=int).reshape(-1, 4)
     regions = [f"x={x0}:y={y0}:w={x1 - x0}:h={y1 - y0}:qoffset=0" for x0, y0, x1, y1 in rows.tolist()]
@@ -66,7 +68,10 @@ def hint(picture: I420, index: int, boxes: ArrayLike, outside: float) -> av.Vide
     graph = _graph(frame := _frame(picture, index), [("addroi", region) for region in regions])
     graph.push(frame)
     hinted = cast(av.VideoFrame, graph.pull())
-    hinted.pts = index
+    hinted.pts, hinted.time_base = (
+        index,
+        Fraction(1, fps),
+    )  # a filter's clock would give two pictures one time
     return hinted
 
 

@@ -63,3 +63,12 @@ def test_a_hint_moves_quality_into_the_boxes(noisy):
     left, right = slice(0, 64), slice(64, None)
     assert errors[0.4][right].mean() > 1.2 * errors[0.0][right].mean()
     assert errors[0.4][left].mean() < 1.1 * errors[0.0][left].mean()
+
+
+def test_hinted_pictures_keep_their_times():
+    context = EncoderPreset("hinted", "libx264", {"tune": "zerolatency"}, 50).context(WIDTH, HEIGHT, 22)
+    picture = np.full((HEIGHT * 3 // 2, WIDTH), 100, np.uint8)
+    times = [
+        packet.pts for k in range(6) for packet in context.encode(hint(picture, k, [[0, 0, 16, 16]], 0.1))
+    ]
+    assert times == list(range(6))
