@@ -60,11 +60,6 @@ def measure_full(material: Material, form: str, quality: int, *, gop: int | None
     return point(material, "full", form, quality, sum(map(len, packets)), shown, **wire)
 
 
-def baseline_of(form: str) -> str:
-    """Return the full-frame form that the ROI form `form` is compared with."""
-    return form.partition(",")[0]
-
-
 def measure_roi(
     material: Material, form: str, quality: int, *, segment: int | None = None
 ) -> dict[str, object]:
@@ -73,7 +68,7 @@ def measure_roi(
 
     A segment is as long as the baseline's key distance unless said otherwise.
     """
-    preset, length = ROI[form], segment or FULL[baseline_of(form)].gop
+    preset, length = ROI[form], segment or FULL[form].gop
     pictures, masks = [r.picture for r in material.roi], [r.mask for r in material.roi]
     video = encode_shared(material.plate, pictures, masks, preset, quality, segment=length)
     shown = decode_shared(video, preset.codec)
@@ -231,7 +226,7 @@ def ratios(
     at : float
         Quality in dB.
     against : str, optional
-        The full-frame form; default is the form of the same encoder, MJPEG for stills.
+        The full-frame form; default is the form of the same name, MJPEG for stills.
     index : bool
         Count the list of objects. It serves search, which whole frames do not offer; the picture does not need it.
 
@@ -248,7 +243,7 @@ def ratios(
     for (noise, kind, form), part in table[table["kind"] != "full"].groupby(
         ["noise", "kind", "form"], sort=False
     ):
-        name = against or (baseline_of(str(form)) if kind == "ROI" else "MJPEG")
+        name = against or (str(form) if kind == "ROI" else "MJPEG")
         full = table[(table["kind"] == "full") & (table["form"] == name) & (table["noise"] == noise)]
         if min(len(part), len(full)) < 2:
             continue

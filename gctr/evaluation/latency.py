@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from gctr.evaluation.bandwidth import baseline_of
 from gctr.evaluation.material import Material
 from gctr.vision.encoders import FULL, I420, ROI, decode, encode, encode_one, to_bgr
 from gctr.vision.roivideo import encode_shared, fill_plate, object_mask
@@ -94,27 +93,27 @@ def coding_times(
     material : Material
         Its first `frames` pictures are coded.
     quality : mapping
-        The quality of each form, of `ROI`; whole frames of the form it is compared with get the same.
+        The quality of each form, of `ROI`; whole frames get the same.
     frames, rounds : int
         Each form is coded `rounds` times.
 
     Returns
     -------
     DataFrame
-        form, against, roi_ms and full_ms (processor time a frame, median of the rounds; all threads counted,
+        form, roi_ms and full_ms (processor time a frame, median of the rounds; all threads counted,
         filling in included) and times (their ratio).
     """
     roi, rows = material.roi[:frames], []
     pictures, masks = [r.picture for r in roi], [r.mask for r in roi]
     for form, q in quality.items():
-        against, taken = baseline_of(form), []
+        taken = []
         for _ in range(rounds):
             clock = [time.process_time()]
             encode_shared(material.plate, pictures, masks, ROI[form], q)
             clock.append(time.process_time())
-            encode(material.source[:frames], FULL[against], q)
+            encode(material.source[:frames], FULL[form], q)
             clock.append(time.process_time())
             taken.append(np.diff(clock) * 1e3 / len(roi))
         sent, whole = np.median(taken, axis=0)
-        rows.append((form, against, sent, whole, np.median([a / b for a, b in taken])))
-    return pd.DataFrame(rows, columns=["form", "against", "roi_ms", "full_ms", "times"])
+        rows.append((form, sent, whole, np.median([a / b for a, b in taken])))
+    return pd.DataFrame(rows, columns=["form", "roi_ms", "full_ms", "times"])

@@ -166,3 +166,13 @@ def test_an_exposure_step_is_coded_as_two_numbers(plate, pictures):
         assert r.mask.mean() < 0.2
         assert r.mask[boxes_to_mask([box_at(k)], SIZE)].mean() > 0.9
         assert error(relight(r.picture, inverse(r.exposure)), dimmed[k - 6], np.ones(SIZE, bool)) < 1.5
+
+
+def test_fixed_offsets_and_the_filter_save_where_there_is_noise(plate):
+    rng = np.random.default_rng(5)
+    noisy = [np.clip(plate + rng.normal(0, 4, plate.shape), 16, 235).astype(np.uint8) for _ in range(40)]
+    stock, fixed, unfiltered = (
+        sum(map(len, encode(noisy, FULL[form], 20)))
+        for form in ("AV1", "AV1 with fixed offsets", "AV1 with fixed offsets, unfiltered")
+    )
+    assert fixed < 0.9 * stock and fixed < 0.9 * unfiltered
