@@ -68,10 +68,8 @@ def hint(picture: I420, index: int, boxes: ArrayLike, outside: float, *, fps: in
     graph = _graph(frame := _frame(picture, index), [("addroi", region) for region in regions])
     graph.push(frame)
     hinted = cast(av.VideoFrame, graph.pull())
-    hinted.pts, hinted.time_base = (
-        index,
-        Fraction(1, fps),
-    )  # a filter's clock would give two pictures one time
+    # The filter's own clock ticks faster than the encoder's: rounded to that, two pictures would get one time.
+    hinted.pts, hinted.time_base = index, Fraction(1, fps)
     return hinted
 
 
