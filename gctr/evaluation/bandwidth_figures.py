@@ -9,12 +9,15 @@ from matplotlib.figure import Figure
 
 TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 STYLES = {"full": "-", "ROI": "--", "stills": ":"}
+# By what a form's name adds to the codec's: nothing, a setting, a filter; the last one found counts.
+MARKERS = {"": "o", " with": "x", ",": "^"}
 
 
 def plot_rates(axes: Sequence[Axes], rates: pd.DataFrame) -> None:
     """Draw bytes a frame over quality inside objects, one of `axes` for each noise of `rates`.
 
-    A codec has one colour; crosses mark its forms with a name of their own (preset, trellis, denoised).
+    A codec has one colour; crosses mark its forms with a setting of their own (trellis, RDOQ, fixed offsets),
+    triangles those whose filtering over time differs (denoised, unfiltered).
 
     Parameters
     ----------
@@ -29,7 +32,7 @@ def plot_rates(axes: Sequence[Axes], rates: pd.DataFrame) -> None:
         for (kind, form, base), t in part.sort_values("psnr_object").groupby(
             ["kind", "form", "base"], sort=False
         ):
-            look = {"marker": "o" if base == form else "x", "color": colours[base]}
+            look = {"marker": _marker(form), "markersize": 4, "color": colours[base]}
             ax.semilogy(
                 t["psnr_object"], t["bytes_per_frame"], STYLES[kind], label=f"{form} ({kind})", **look
             )
@@ -37,12 +40,16 @@ def plot_rates(axes: Sequence[Axes], rates: pd.DataFrame) -> None:
     axes[0].set_ylabel("bytes a frame")
 
 
+def _marker(form: str) -> str:
+    return next(marker for part, marker in reversed(MARKERS.items()) if part in form)
+
+
 def label_all(figure: Figure, axes: Sequence[Axes]) -> None:
     """Put one legend below `figure` with every label of `axes` once, in the order of the alphabet."""
     found = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     labels = sorted(found)
     lines = [found[label] for label in labels]
-    figure.legend(lines, labels, loc="outside lower center", ncol=3, fontsize=6)
+    figure.legend(lines, labels, loc="outside lower center", ncol=3, fontsize=6, handlelength=4)
 
 
 def draw_ratios(table: pd.DataFrame) -> Figure:
