@@ -117,6 +117,12 @@ def test_the_last_target_is_the_best_against_the_strongest():
     assert last["holds"].tolist() == [True, True]
 
 
+def test_no_strongest_whole_frames_where_a_rival_was_not_measured():
+    rates = made_rates(0.5)
+    table = targets(rates[(rates["form"] != "H.264") | (rates["noise"] == 0)])
+    assert table.loc[table["against"].str.startswith("strongest"), "noise"].tolist() == [0]
+
+
 def test_the_figure_of_ratios_names_rivals_and_leaves_out_what_was_not_reached():
     rows = [
         (0.0, "ROI", "AV1", "AV1", 0.6),
