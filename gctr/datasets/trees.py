@@ -55,7 +55,7 @@ class Tree:
             zipfile.BadZipFile,
             zlib.error,
             RuntimeError,
-            NotImplementedError,
+            NotImplementedError,  # zipfile's, for a compression that it cannot read
         ) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise DatasetError(f"cannot read {name} in {self}: {reason}; get the data again") from error
