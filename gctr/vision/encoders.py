@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gctr.vision.hints import I420, denoise
+from gctr.vision.priority import kept_priority
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 has no other way to say less
 
@@ -67,6 +68,8 @@ class EncoderPreset:
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.framerate, context.gop_size, context.thread_count = Fraction(fps), self.gop, 1
         context.options = {key: str(v).format(q=quality, gop=self.gop) for key, v in self.options.items()}
+        with kept_priority():  # SVT-AV1 raises it
+            context.open()
         return context
 
 
