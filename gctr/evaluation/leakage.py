@@ -282,4 +282,10 @@ def summary(result: Attack, draws: int = 1000) -> dict[str, float | int | bool]:
 
 def verdict_numbers(row: pd.Series) -> dict[str, Any]:
     """Return a row of attacks as the numbers of `gctr.experiments.Run.save_verdict`."""
-    return {"value": row.rank1, "low": row.low, "high": row.high, "unit": "1", "n": int(row.people)}
+    return {
+        "value": row.rank1,
+        "low": row.low,
+        "high": row.high,
+        "unit": "of faces named",
+        "n": int(row.people),
+    }

@@ -11,6 +11,7 @@ from gctr.experiments.claims import (
     measurements,
     read_verdicts,
     saved_datasets,
+    saving_verdict,
 )
 from gctr.experiments.figures import COLOURS, COLUMN, PAGE, photo_grid, show_boxes, show_photo, use_style
 from gctr.experiments.files import build_dir, dataset_label, results_dir
@@ -44,6 +45,7 @@ __all__ = [
     "results_dir",
     "run_notebooks",
     "saved_datasets",
+    "saving_verdict",
     "show_boxes",
     "show_photo",
     "start",

@@ -52,6 +52,11 @@ CLAIMS = {
 """What the suite decides, by name."""
 
 
+def saving_verdict(low: float, high: float) -> str:
+    """Return "holds" if all of a range of ratios, sent to whole, lies below 1, "fails" if nothing of it does."""
+    return HOLDS if high < 1 else FAILS if low >= 1 else CONDITIONAL
+
+
 def read_verdicts(dataset: str, folder: Path | None = None) -> pd.DataFrame:
     """Read every verdict that runs on `dataset` have saved.
 

@@ -135,16 +135,19 @@ def matrix_figure(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         As `gctr.experiments.measurements` returns it: a line of the figure for each claim and condition, a column for
-        each data set. Limit: readable up to six data sets.
+        each data set; what a line's numbers count is the `unit` of its first. Limit: readable up to six data sets.
     """
     labels = list(dict.fromkeys(table["dataset"]))
     lines = list(dict.fromkeys(zip(table["claim"], table["condition"], strict=True)))
+    units = table.groupby(["claim", "condition"], sort=False)["unit"].first()
     figure, ax = plt.subplots(figsize=(PAGE, 0.25 * len(lines) + 0.65))
+    ax.text(_UNIT, -0.95, "the number", va="center", fontsize=6.5, color="#444444")
     edges = np.linspace(_LEFT, 1, len(labels) + 1)
     for label, x in zip(labels, edges, strict=False):
-        ax.text(x, -0.95, label.replace("-", "-\n", 1), va="center", fontsize=6.5, color="#444444")
+        ax.text(x, -0.95, "-\n".join(label.rsplit("-", 1)), va="center", fontsize=6.5, color="#444444")
     for row, (claim, condition) in enumerate(lines):
         _draw_line(ax, row, claim, condition, first=row == 0 or lines[row - 1][0] != claim)
+        ax.text(_UNIT, row, units[claim, condition], _CONDITION)
     for found in table.to_dict("records"):
         _draw_measurement(
             ax,
@@ -158,7 +161,7 @@ def matrix_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-_LEFT = 0.33
+_UNIT, _LEFT = 0.305, 0.43  # where the column of units begins, and where those of the data sets
 _CONDITION = {"va": "center", "fontsize": 5.5, "color": "#666666"}
 
 
@@ -166,16 +169,17 @@ def _draw_line(ax: Axes, row: int, claim: str, condition: str, first: bool) -> N
     if first:
         ax.axhline(row - 0.5, color="#bbbbbb", linewidth=0.5)
         ax.text(0, row, claim, va="center", weight="bold", fontsize=7)
-        ax.text(0.055, row - 0.2 * bool(condition), CLAIMS[claim].text, va="center", fontsize=6.5)
-    ax.text(0.055, row + 0.22 * first, textwrap.shorten(condition, 48, placeholder=" …"), _CONDITION)
+        ax.text(0.045, row - 0.2 * bool(condition), CLAIMS[claim].text, va="center", fontsize=6.5)
+    ax.text(0.045, row + 0.22 * first, textwrap.shorten(condition, 48, placeholder=" …"), _CONDITION)
 
 
 def _draw_measurement(ax: Axes, x: float, row: int, found: dict) -> None:
-    number, _, interval = number_text(found).partition(" [")
+    interval = not (pd.isna(found["low"]) or pd.isna(found["high"]))
+    number = "" if pd.isna(found["value"]) else _short(found["value"])
     _draw_mark(ax, x + 0.006, row, found["verdict"], 4.5)
-    ax.text(x + 0.018, row - 0.2 * bool(interval), number, va="center", fontsize=6)
+    ax.text(x + 0.018, row - 0.2 * interval, number, va="center", fontsize=6)
     if interval:
-        ax.text(x + 0.018, row + 0.22, " to ".join(map(_brief, (found["low"], found["high"]))), _CONDITION)
+        ax.text(x + 0.018, row + 0.22, "–".join(map(_brief, (found["low"], found["high"]))), _CONDITION)
 
 
 def _brief(value: float) -> str:
@@ -191,11 +195,11 @@ def _draw_key(ax: Axes, row: float) -> None:
     for x, verdict in zip((0.0, 0.1, 0.32, 0.42), _MARKS, strict=True):
         _draw_mark(ax, x + 0.008, row, verdict, 4.5)
         ax.text(x + 0.022, row, verdict, va="center", fontsize=6)
-    ax.text(0.6, row, "number, below it its interval; a ratio has no unit", _CONDITION)
+    ax.text(0.6, row, "below a number its interval; in H1 the range of what was measured", _CONDITION)
 
 
 def number_text(found: Mapping[str, Any]) -> str:
-    """Return a measurement's number and interval, such as "0.897 [0.863, 0.933]"; "" if it has none."""
+    """Return a measurement's number, unit and interval, such as "0.973 SSIM [0.97, 0.98]"; "" if it has none."""
     value, low, high = (found[name] for name in ("value", "low", "high"))
     if pd.isna(value):
         return ""

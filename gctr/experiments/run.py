@@ -132,7 +132,8 @@ class Run:
         value, low, high : float, optional
             The number that decides, and its confidence interval.
         unit : str
-            Of these three; "1" for a ratio.
+            What these three count, as one reads it behind the number: "frames/s", "of whole frames' bytes",
+            or "1" where a bare number says it.
         n : int, optional
             How many independent observations stand behind it.
         condition : str

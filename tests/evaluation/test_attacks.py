@@ -229,6 +229,8 @@ def test_smoothness_alone_shows_people_and_nothing_of_the_controls(frame, plate)
     assert table.exact["gctr"] > 0.03
     assert table.p_value["gctr"] < 1e-6
     assert (table.exact[list(schemes.CONTROLS)] < 0.001).all()
+    assert table.outlines_p["gctr"] < 0.01
+    assert (table.outlines[list(schemes.CONTROLS)] < table.outlines["gctr"] / 2).all()
 
 
 def test_recovery_is_the_same_each_time(frame, plate):

@@ -414,6 +414,23 @@ def test_measurements_of_one_claim_are_combined(verdicts, together):
     assert combined(verdicts) == together
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.2, 0.99, "holds"), (0.2, 1.0, "holds under conditions"), (1.0, 1.2, "fails"), (0.9, 0.9, "holds")],
+)
+def test_a_saving_holds_if_every_ratio_is_below_one(low, high, verdict):
+    assert experiments.saving_verdict(low, high) == verdict
+
+
+def test_the_matrix_says_what_each_line_counts(run):
+    run.save_verdict("H1", "holds", "0.4", value=0.4, low=0.3, high=0.5, unit="of whole frames' bytes")
+    run.save_verdict("H10", "fails", "12 frames/s", value=12, unit="frames/s", condition="live")
+    figure = experiments.matrix_figure(experiments.measurements(["synthetic"], run.folder))
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    for expected in ("the number", "of whole frames' bytes", "0.3–0.5", "frames/s", "12"):
+        assert texts.count(expected) == 1
+
+
 def test_a_claim_of_the_paper_holds_only_if_every_part_was_measured_and_holds(run):
     for claim in ("H7", "H8", "H9", "H4"):
         run.save_verdict(claim, "holds", "x")

@@ -17,6 +17,7 @@ from gctr.evaluation.attacks.known_background import (
     recover,
     score_recovery,
 )
+from gctr.evaluation.attacks.outlines import outline_score
 from gctr.evaluation.attacks.reuse import most_common_size
 from gctr.evaluation.attacks.schemes import CONTROLS, MODES, encrypt, layout_seed
 from gctr.evaluation.attacks.views import Frame, Octets, Region, follow_regions, spread
@@ -102,14 +103,23 @@ def see_through(chosen: Sequence[Frame], plate: Octets, seed: int, sweeps: int) 
 
 
 def see_without_plate(frame: Frame, plate: Octets, seed: int, sweeps: int) -> Sight:
-    """Run attack 6 on one frame under each mode: layout known, background not. `plate` serves the score alone."""
+    """Run attack 6 on one frame under each mode: layout known, background not. `plate` serves the score alone.
+
+    Returns
+    -------
+    Sight
+        The table has the columns of `score_recovery`, `mode`, `p_value` of the exact pixels, and `outlines`,
+        `outlines_chance` and `outlines_p` of `outline_score`.
+    """
     grey, parts = np.full_like(plate, 128), []
     pictures: dict[str, Octets] = {}
     for mode in MODES:
         sent = encrypt(mode, frame.region.cut(frame.image), seed)
         starts = partial(known_starts, layout_seed(mode, seed))
         seen = recover([sent], [frame.region], grey, starts, use_plate=False, sweeps=sweeps, insist=True)
-        parts.append(score_recovery([frame], seen.images, plate).assign(mode=mode))
+        score, chance, p_value = outline_score(frame, seen.images[0], plate)
+        outlines = {"outlines": score, "outlines_chance": chance, "outlines_p": p_value}
+        parts.append(score_recovery([frame], seen.images, plate).assign(mode=mode, **outlines))
         pictures[mode] = seen.images[0]
     return _sight(parts, pictures)
 
