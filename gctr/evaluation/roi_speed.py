@@ -121,8 +121,9 @@ class _Camera:
 
     def __init__(self, plate: Image, quality: int, threads: int) -> None:
         self._plate, self._number = to_i420(plate), 0
-        self._encoder: av.VideoCodecContext = LIVE.context(plate.shape[1], plate.shape[0], quality)
-        self._encoder.thread_count = threads
+        self._encoder: av.VideoCodecContext = LIVE.context(
+            plate.shape[1], plate.shape[0], quality, threads=threads
+        )
         self._shown = decode(encode_one(self._encoder, self._plate, 0), LIVE.codec)[0]
         self._model = RunningBackground(plate)
 

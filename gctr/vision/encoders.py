@@ -60,13 +60,18 @@ class EncoderPreset:
     shared: bool = False
     denoised: bool = False
 
-    def context(self, width: int, height: int, quality: int, fps: int = 10) -> av.VideoCodecContext:
-        """Open an encoder. `quality` is QP or CRF: 0 best; up to 51 for H.264 and H.265, 63 for AV1."""
+    def context(
+        self, width: int, height: int, quality: int, fps: int = 10, threads: int = 1
+    ) -> av.VideoCodecContext:
+        """Open an encoder whose `threads` share each picture.
+
+        `quality` is QP or CRF: 0 best; up to 51 for H.264 and H.265, 63 for AV1.
+        """
         if width % 2 or height % 2:
             raise ValueError(f"4:2:0 video needs even sides, not {width}x{height}: pad the picture")
         context = cast(av.VideoCodecContext, av.CodecContext.create(self.codec, "w"))
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-        context.framerate, context.gop_size, context.thread_count = Fraction(fps), self.gop, 1
+        context.framerate, context.gop_size, context.thread_count = Fraction(fps), self.gop, threads
         context.options = {key: str(v).format(q=quality, gop=self.gop) for key, v in self.options.items()}
         with kept_priority():  # SVT-AV1 raises it
             context.open()
