@@ -48,7 +48,11 @@ def fisherfaces(gallery: Vectors, identities: NDArray, probes: Vectors) -> Vecto
 
 
 def discriminants(vectors: Vectors, identities: NDArray) -> Vectors:
-    """Return the (d, classes - 1) directions that maximise scatter between over scatter within classes."""
+    """Return the (d, n) directions that maximise scatter between over scatter within classes.
+
+    There are n = classes - 1 of them, fewer where classes coincide: beyond the rank of their scatter a direction says
+    nothing of them and is whatever the processor's rounding makes it.
+    """
     names, index = np.unique(identities, return_inverse=True)
     means = np.stack([vectors[index == k].mean(axis=0) for k in range(len(names))])
     within = vectors - means[index]
@@ -58,8 +62,9 @@ def discriminants(vectors: Vectors, identities: NDArray) -> Vectors:
     between = means[index] - vectors.mean(axis=0)
     values, axes = np.linalg.eigh(scatter)
     white = axes / np.sqrt(values)
-    _, _, right = np.linalg.svd(between @ white, full_matrices=False)
-    return white @ right[: len(names) - 1].T
+    _, ratios, right = np.linalg.svd(between @ white, full_matrices=False)
+    rank = min(len(names) - 1, int((ratios > 1e-9 * max(ratios[0], 1.0)).sum()))
+    return white @ right[:rank].T
 
 
 class Embedding:

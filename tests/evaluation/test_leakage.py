@@ -42,6 +42,19 @@ def test_discriminants_solve_the_generalised_eigenproblem():
     assert np.abs(angles).max() < 1e-6
 
 
+def test_people_who_look_alike_give_no_direction_that_rounding_decides():
+    """Behind a solid mask many look the same; another processor's last bit must not name them."""
+    rng = np.random.default_rng(3)
+    looks, who = rng.normal(size=(3, 40)) * 20, np.repeat(np.arange(6), 8)
+    gallery = looks[who // 2] + rng.normal(size=(8, 40))[np.tile(np.arange(8), 6)]
+    assert discriminants(gallery, who).shape[1] == 2  # six people, but three looks
+    probes = looks[who // 2] + rng.normal(size=(48, 40))
+    nudged = gallery + 1e-11 * rng.normal(size=gallery.shape)
+    both = [fisherfaces(known, who, probes) for known in (gallery, nudged)]
+    np.testing.assert_allclose(both[0], both[1], atol=1e-6)
+    assert discriminants(np.tile(looks[0], (48, 1)), who).shape[1] == 0
+
+
 def test_known_answers_of_an_attack():
     gallery, who = np.eye(3), np.array([0, 1, 2])
     right = attack(cosine_matcher, gallery, who, gallery, who)
