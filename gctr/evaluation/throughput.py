@@ -1,7 +1,8 @@
 """How fast the modes are, beside the libraries and beside what the machine allows.
 
 Every figure is a ratio or a rate of runs that alternate: each repetition goes once through all contenders, beginning
-with another one, and a ratio compares runs of the same repetition. What is timed is what a caller pays: checks, hashing
+with another one, and a ratio compares runs of the same repetition; before each comes a run that is not timed, so that
+nobody pays for what another has left in the caches. What is timed is what a caller pays: checks, hashing
 of the seed, layout and key schedule are inside. One thread is timed by the CPU's clock, so that other programs on the
 machine cost it cache and memory but not turns; several threads by the wall's.
 
@@ -103,6 +104,7 @@ def _timed(pool: ThreadPoolExecutor, runs: list[Run], count: int, wall: bool) ->
 
 
 def _loop(run: Run, count: int, clock: Callable[[], float], barrier: Barrier | None = None) -> float:
+    run()  # so that it finds the caches as it leaves them itself, not as whoever ran before did
     if barrier:
         barrier.wait()
     began = clock()
