@@ -29,6 +29,7 @@ from gctr.experiments import provenance, report
 from gctr.experiments.claims import combined
 from gctr.experiments.figures import PAGE, photo_grid, short_number, svg_bytes
 from gctr.experiments.parameters import assign_parameters
+from gctr.experiments.pooled import pool_clips
 from tests.experiments.written import SAVING, outputs, write_notebook
 
 matplotlib.use("agg")
@@ -429,6 +430,23 @@ def test_the_matrix_says_what_each_line_counts(run):
     texts = [text.get_text() for text in figure.axes[0].texts]
     for expected in ("the number", "of whole frames' bytes", "0.3–0.5", "frames/s", "12"):
         assert texts.count(expected) == 1
+
+
+def test_clips_are_pooled_by_clip_and_what_needs_no_clip_is_left_out():
+    about = {"condition": "", "unit": "1"}
+    values = {"a": (0.2, "holds"), "b": (0.4, "holds"), "c": (1.2, "fails")}
+    rows = [{"claim": "H1", "dataset": d, "value": v, "verdict": w} | about for d, (v, w) in values.items()]
+    rows += [{"claim": "H8", "dataset": d, "value": 0.5, "verdict": "holds"} | about for d in values]
+    rows += [
+        {"claim": "H2", "dataset": d, "value": v, "verdict": "holds"} | about for d, v in (("a", 1), ("b", 2))
+    ]
+    rows += [{"claim": "H2", "dataset": "c", "value": None, "verdict": "not measured yet"} | about]
+    (found,) = pool_clips(pd.DataFrame(rows)).to_dict("records")
+    assert (found["claim"], found["clips"], found["holds"], found["fails"]) == ("H1", 3, 2, 1)
+    assert found["mean"] == pytest.approx(0.6)
+    # Of three clips drawn with replacement all are the least, or the most, once in 27 times, which 99 % must cover.
+    assert (found["low"], found["high"]) == pytest.approx((0.2, 1.2))
+    assert (found["least"], found["most"]) == (0.2, 1.2)
 
 
 def test_a_claim_of_the_paper_holds_only_if_every_part_was_measured_and_holds(run):
