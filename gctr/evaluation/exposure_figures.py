@@ -1,14 +1,16 @@
 """The figures of notebook 03: masks on one face, and how much of each face can be seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gctr.evaluation.exposure import EXPOSED, Image
+from gctr.parties.observer import Observation
 
 STYLES = ("-", "--", "-.", ":")
 _TICKS = [m * 10.0**k for k in range(-2, 2) for m in (1, 2, 5)] + [100.0]
@@ -63,4 +65,40 @@ def draw_exposed(shares: Mapping[str, pd.Series], width: float = 3.5) -> Figure:
     ax.set_xticks(ticks := [k for k in _TICKS if k >= 50 / max(n, 1)], [f"{k:g}" for k in ticks])
     ax.minorticks_off()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=1)
+    return figure
+
+
+def most_exposed(faces: pd.DataFrame, share: pd.Series, count: int = 8) -> pd.DataFrame:
+    """Return the exposed faces, worst first, `count` of them at most, with the column ``share``."""
+    worst = share[share > EXPOSED].nlargest(count)
+    return faces.loc[worst.index].assign(share=worst)
+
+
+def draw_bare(
+    bare: pd.DataFrame,
+    seen: Sequence[Observation],
+    photo: Callable[[Axes, Image, str], None],
+    width: float = 7.16,
+) -> Figure:
+    """Show what the judge takes for an exposed face: above as the camera sees it, below as it leaves the camera.
+
+    Parameters
+    ----------
+    bare : DataFrame
+        From `most_exposed`, at least one.
+    seen : sequence of Observation
+        Of all frames.
+    photo : callable
+        Draws (H, W, 3) uint8 BGR into Axes under a title.
+    width : float
+        Inches.
+    """
+    figure, axes = plt.subplots(
+        2, len(bare), figsize=(width, 2.6 * width / max(4, len(bare)) + 0.3), squeeze=False
+    )
+    for (above, below), face in zip(axes.T, bare.itertuples(), strict=True):
+        box = int(face.x0), int(face.y0), int(face.x1), int(face.y1)
+        frame = seen[int(face.frame)]
+        photo(above, around(frame.captured, box), f"frame {face.frame:.0f}")
+        photo(below, around(frame.objects, box), f"{100 * face.share:.0f} % seen")
     return figure

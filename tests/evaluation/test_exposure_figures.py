@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from gctr.evaluation.exposure import detected_faces, exposure, summarise
-from gctr.evaluation.exposure_figures import around, draw_exposed, largest_face
+from gctr.evaluation.exposure_figures import around, draw_bare, draw_exposed, largest_face, most_exposed
 
 FRAMES = [np.full((48, 64, 3), k, np.uint8) for k in range(3)]
 
@@ -42,6 +42,24 @@ def test_the_curve_falls_from_the_worst_face_and_the_legend_counts(shares, label
     if height:
         assert line.get_xdata().tolist() == [12.5, 25, 50, 75, 100]
     plt.close(figure)
+
+
+def test_the_most_exposed_faces_are_shown_as_seen_and_as_sent():
+    seen = [SimpleNamespace(captured=frame, objects=frame + 100) for frame in FRAMES]
+    table = faces((0, 8, 8, 16, 16), (1, 20, 10, 40, 30), (2, 30, 20, 42, 32), (2, 0, 0, 9, 9))
+    bare = most_exposed(table, pd.Series([0.2, 0.3, 0.9, 0.25]), count=2)
+    assert bare["frame"].tolist() == [2, 1] and bare["share"].tolist() == [0.9, 0.3]
+    shown = []
+    plt.close(
+        draw_bare(bare, seen, lambda ax, image, title: shown.append((title, image[0, 0, 0], image.shape)))
+    )
+    assert shown == [
+        ("frame 2", 2, (30, 30, 3)),
+        ("90 % seen", 102, (30, 30, 3)),
+        ("frame 1", 1, (45, 50, 3)),
+        ("30 % seen", 101, (45, 50, 3)),
+    ]
+    assert most_exposed(table, pd.Series([0.2, 0.0, 0.1, 0.2])).empty
 
 
 def test_a_clip_without_faces_gives_a_table_of_numbers():
