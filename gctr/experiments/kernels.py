@@ -58,6 +58,11 @@ class _KernelManager(AsyncKernelManager):
         self.kernel_spec_manager.environment = self.environment
         _kernels.add(self)
 
+    async def _async_interrupt_kernel(self) -> None:
+        """Interrupt the kernel, but not to shut it down: its cells have ended, and it would report an error."""
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
+
 
 def execute(
     path: Path,

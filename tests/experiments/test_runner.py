@@ -20,6 +20,7 @@ from rich.console import Console
 from gctr import experiments
 from gctr.experiments import freshness, modules
 from gctr.experiments.grid import Values, points
+from gctr.experiments.kernels import execute
 from gctr.experiments.turns import Turns
 from gctr.vision.video import write_video
 from tests.experiments.written import SAVING, write_notebook
@@ -249,6 +250,17 @@ def _start(workshop: Path, *names: str) -> subprocess.Popen:
     code += "run_notebooks(sys.argv[2:], build=Path(sys.argv[1]), jobs=1)"
     command = [sys.executable, "-W", "ignore", "-c", code, str(workshop / "build"), *names]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_a_kernel_whose_cells_have_ended_is_not_interrupted(tmp_path):
+    """It said "ERROR | KeyboardInterrupt caught in kernel" of a run without any error."""
+    told = tmp_path / "interrupted"
+    listen = f"import signal\nsignal.signal(signal.SIGINT, lambda *_: open({str(told)!r}, 'w'))"
+    # After a cell ipykernel puts back the handler that it found before it: the second cell finds this one.
+    later = f"import asyncio\nasyncio.get_event_loop().call_soon(exec, {listen!r})"
+    path = write_notebook(tmp_path, "36_listens", [later, "import time\ntime.sleep(0.1)"])
+    assert execute(path, tmp_path / "executed.ipynb", {}, {}, lambda index, tags: None) is None
+    assert not told.exists()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
