@@ -23,6 +23,7 @@ _ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONWARNINGS": "",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "OPENCV_LOG_LEVEL": "ERROR",  # OpenCV 5 warns of each net that it loads with a target, its own detectors included
     "OPENBLAS_NUM_THREADS": "1",  # the matrices are small: more threads only wait for each other
 }
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
