@@ -106,7 +106,8 @@ class Clip:
         Opens the source anew and returns an iterator of (seconds since the start, (H, W, 3) uint8 BGR frame).
     truth : Truth
     sha256 : str or None
-        Checksum of the data as the registry defines it, for provenance; None for live sources.
+        Checksum of the data as the registry defines it, or of what a synthetic scene is drawn from, for provenance;
+        None for live sources.
     """
 
     name: str

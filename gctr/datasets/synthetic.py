@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gctr.datasets.clip import BOX_COLUMNS, FACE_COLUMNS, Clip, Frame, Truth, box_table
-from gctr.datasets.scene.cache import SceneCache, scene_cache
+from gctr.datasets.scene.cache import SceneCache, scene_cache, scene_digest
 from gctr.datasets.scene.figure import SOLID, Figure
 from gctr.datasets.scene.params import load_params, scene_names
 from gctr.datasets.scene.render import Scene
@@ -213,7 +213,7 @@ def synthetic_clip(
     -------
     Clip
         Frames are made as they are asked for, alike at each iteration, in memory that grows by a few kilobytes
-        a walker.
+        a walker. Its `sha256` is that of what they are drawn from, not of the frames; None with the caller's faces.
 
     Raises
     ------
@@ -229,6 +229,7 @@ def synthetic_clip(
         n_frames=params.n_frames,
         open_timed=partial(_timed, made),
         truth=SceneTruth(made, params.n_frames),
+        sha256=scene_digest(params) if params.faces == "orl" else None,
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from gctr._paths import ROOT
 from gctr.experiments.claims import claims_table, read_verdicts, saved_datasets
-from gctr.experiments.files import write_result
+from gctr.experiments.files import read_provenance, write_result
 
 BEGIN = "<!-- results: written by `gctr results readme`, change nothing here -->"
 END = "<!-- results: end -->"
@@ -68,6 +68,7 @@ def headline(folder: Path) -> str:
     lines += [
         "",
         f"Measured on the embedded scene{_named(others)}; [results/](results/README.md) has all of it.",
+        *_made(folder),
         "",
     ]
     for name, alt in _PICTURES.items():
@@ -89,6 +90,24 @@ def _unlike(row: dict[str, str], elsewhere: dict[str, pd.DataFrame]) -> str:
 
 def _named(others: list[str]) -> str:
     return f", with verdicts also on {', '.join(others)} where they differ" if others else ""
+
+
+def _made(folder: Path) -> list[str]:
+    """Return on what the numbers were made, as the provenance of all notebooks on the scene has it."""
+    paths = sorted((folder / "provenance").glob(f"*.{_HEADLINE}.json"))
+    records = [read_provenance(path) for path in paths]
+    facts = {
+        "processor": [
+            f"{record['machine']['cpu']}, {record['machine']['cores']} cores" for record in records
+        ],
+        "Python": [record["versions"]["python"] for record in records],
+        "commit": [f"`{record['commit']['hash'][:7]}`" for record in records if record["commit"]],
+        "data": [
+            f"`{record['dataset']['sha256'][:12]}`" for record in records if record["dataset"]["sha256"]
+        ],
+    }
+    told = "; ".join(f"{name} {', '.join(dict.fromkeys(values))}" for name, values in facts.items() if values)
+    return [f"Made with: {told}; versions of all libraries are in `results/provenance`."] if told else []
 
 
 def _cell(verdicts: pd.DataFrame) -> str:

