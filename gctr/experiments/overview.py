@@ -161,7 +161,7 @@ def matrix_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-_UNIT, _LEFT = 0.305, 0.43  # where the column of units begins, and where those of the data sets
+_UNIT, _LEFT = 0.303, 0.438  # where the column of units begins, and where those of the data sets
 _CONDITION = {"va": "center", "fontsize": 5.5, "color": "#666666"}
 
 
