@@ -28,7 +28,8 @@ def kept_priority() -> Iterator[None]:
     finally:
         for thread in (_threads() - before) | {0}:
             with suppress(ProcessLookupError):  # it has ended by now
-                os.sched_setscheduler(thread, policy, parameters)
+                if os.sched_getscheduler(thread) != policy:  # a sandbox may forbid to set even what is there
+                    os.sched_setscheduler(thread, policy, parameters)
 
 
 def _threads() -> set[int]:
