@@ -5,7 +5,9 @@ pixel of it is exact and its structural similarity may be negative, and yet one 
 structure term of SSIM (Wang et al., IEEE Trans. Image Processing 13, 2004, equation 10) without its sign, so that light
 may stand for dark. Null: the same picture out of its place, which keeps its texture.
 
-Limit: repeated texture matches itself out of place, too, which makes the test slower to reject, not faster.
+Limits: repeated texture matches itself out of place, too, which hides outlines. The p-value is right for noise, but too
+small for what the attack makes of a control: it smooths along the picture's rows, and a picture out of place has its
+rows torn, so that controls are rejected more often than the level says. Read the score beside that of the controls.
 """
 
 import cv2
